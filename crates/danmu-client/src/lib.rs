@@ -1,0 +1,1 @@
+//! danmu-client

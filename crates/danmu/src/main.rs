@@ -1,0 +1,2 @@
+//! danmu
+fn main() {}
