@@ -17,6 +17,7 @@ mod rooms;
 pub mod scenario;
 pub mod sent;
 pub mod server;
+mod write;
 
 pub use feed::{Feed, FeedError, Tape};
 pub use peer::Peer;

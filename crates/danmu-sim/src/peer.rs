@@ -27,6 +27,8 @@ use std::time::{Duration, Instant};
 use danmu_proto::stt::Writer;
 use danmu_proto::{Fields, PacketDecoder, RoomId, Sender, packet};
 
+use crate::write::WriteMore as _;
+
 /// `error` code: data transfer. Said for a malformed packet and for silence.
 pub const TRANSFER: u32 = 51;
 /// `error` code: the server shuts down.
@@ -175,41 +177,27 @@ impl Talk {
 fn login_answer(config: &Config) -> String {
     // Differs from session to session, and no one knows what it is.
     let nrc = config.session.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-    let mut answer = Writer::new().pair("type", "loginres");
-    for (key, value) in [("userid", "0"), ("roomgroup", "0"), ("pg", "0")] {
-        answer = answer.pair(key, value);
-    }
-    answer = answer.pair("sessionid", config.session);
-    for (key, value) in [
-        ("username", ""),
-        ("nickname", ""),
-        ("live_stat", "0"),
-        ("is_illegal", "0"),
-        ("ill_ct", ""),
-        ("ill_ts", "0"),
-        ("now", "0"),
-        ("ps", "0"),
-        ("es", "0"),
-        ("it", "0"),
-        ("its", "0"),
-        ("npv", "0"),
-        ("best_dlev", "0"),
-        ("cur_lev", "0"),
-    ] {
-        answer = answer.pair(key, value);
-    }
-    answer = answer.pair("nrc", nrc).pair("ih", 0).pair("sid", 70_001);
-    for key in ["sahf", "sceneid", "newrg", "regts"] {
-        answer = answer.pair(key, 0);
-    }
-    answer.pair("ip", config.address).pair("rn", 0).pair("rct", 0).finish()
+    Writer::new()
+        .pair("type", "loginres")
+        .zeros(["userid", "roomgroup", "pg"])
+        .pair("sessionid", config.session)
+        .pair("username", "")
+        .pair("nickname", "")
+        .zeros(["live_stat", "is_illegal"])
+        .pair("ill_ct", "")
+        .pair("ill_ts", 0)
+        .zeros(["now", "ps", "es", "it", "its", "npv", "best_dlev", "cur_lev"])
+        .pair("nrc", nrc)
+        .pair("ih", 0)
+        .pair("sid", 70_001)
+        .zeros(["sahf", "sceneid", "newrg", "regts"])
+        .pair("ip", config.address)
+        .zeros(["rn", "rct"])
+        .finish()
 }
 
 /// The old heartbeat's answer, in the shape recorded in 2019.
 fn heartbeat_answer(request: Fields<'_>) -> String {
-    let mut answer = Writer::new().pair("type", "keeplive").pair("tick", request.text("tick"));
-    for key in ["uc", "rap", "hot", "ahot"] {
-        answer = answer.pair(key, 0);
-    }
-    answer.finish()
+    let answer = Writer::new().pair("type", "keeplive").pair("tick", request.text("tick"));
+    answer.zeros(["uc", "rap", "hot", "ahot"]).finish()
 }

@@ -8,12 +8,13 @@
 //! The same seed and room give the same payloads, except for the times in them. To add a kind of message, write a
 //! function and give it a line in [`MIX`].
 
+mod broadcasts;
 mod cast;
 mod events;
 mod gifts;
+mod odd;
+mod rankings;
 mod talk;
-
-use std::fmt::Display;
 
 use danmu_proto::RoomId;
 use danmu_proto::stt::Writer;
@@ -32,6 +33,42 @@ const MIX: &[(u32, Write)] = &[
     (22_230, gifts::gift),
     (500, talk::super_chat),
     (100, talk::box_notice),
+    (150, events::noble),
+    (80, events::noble_renewed),
+    (80, events::diamond_fan),
+    (80, events::diamond_fan_renewed),
+    (300, events::medal_up),
+    (200, events::level_up),
+    (40, events::live_or_not),
+    (40, events::away_or_back),
+    (80, events::muted),
+    (30, events::admin_changed),
+    (80, events::shared),
+    (50, events::box_opened),
+    (50, events::coins_taken),
+    (50, events::prop_taken),
+    (50, events::fish_balls),
+    (80, rankings::givers),
+    (60, rankings::fans),
+    (60, rankings::fans_of_the_week),
+    (60, rankings::diamond_fans),
+    (120, rankings::nobles),
+    (200, rankings::noble_counts),
+    (60, rankings::rank_up),
+    (300, broadcasts::gift),
+    (60, broadcasts::flying_chat),
+    (60, broadcasts::news),
+    (40, broadcasts::advertisement),
+    (40, broadcasts::notice),
+    (500, odd::streamer_experience),
+    (250, odd::heat),
+    (120, odd::category_place),
+    (80, odd::screen),
+    (100, odd::contest),
+    (100, odd::tasks),
+    (80, odd::lottery_start),
+    (40, odd::lottery_end),
+    (60, odd::unheard_of),
 ];
 
 /// What a room says, one message after the other.
@@ -45,6 +82,8 @@ pub struct Scenario {
     ids: [Ids; 3],
     /// Gifts that are being given again and again.
     runs: Vec<Run>,
+    /// Whether the broadcast runs.
+    live: bool,
     /// The time that messages carry.
     now_ms: i64,
 }
@@ -62,7 +101,7 @@ impl Scenario {
         let cast_seed = mix(seed, room.get());
         let mut rng = Rng::with_seed(mix(cast_seed, 1));
         let ids = std::array::from_fn(|_| Ids { process: rng.u64(..), counter: rng.u64(0x10_0000..0x20_0000) });
-        Self { room, rng, cast_seed, ids, runs: Vec::new(), now_ms: 0 }
+        Self { room, rng, cast_seed, ids, runs: Vec::new(), live: true, now_ms: 0 }
     }
 
     /// The next payload. `now_ms` is the time that it carries, in milliseconds since the Unix epoch.
@@ -123,20 +162,6 @@ impl Scenario {
     /// Some other room.
     fn other_room(&mut self) -> u64 {
         self.rng.u64(10_000..9_999_999)
-    }
-}
-
-/// Pairs that are not always there.
-trait Maybe {
-    fn maybe(self, key: &str, value: Option<impl Display>) -> Self;
-}
-
-impl Maybe for Writer {
-    fn maybe(self, key: &str, value: Option<impl Display>) -> Self {
-        match value {
-            Some(value) => self.pair(key, value),
-            None => self,
-        }
     }
 }
 

@@ -7,7 +7,8 @@ use danmu_proto::RoomId;
 use danmu_proto::stt::Writer;
 use fastrand::Rng;
 
-use super::{Maybe as _, mix};
+use super::mix;
+use crate::write::WriteMore as _;
 
 const FIRST: &[&str] = &[
     "爱吃",

@@ -2,8 +2,9 @@
 
 use danmu_proto::stt::Writer;
 
-use super::{Maybe as _, Scenario};
-use crate::scenario::cast::Streamer;
+use super::Scenario;
+use super::cast::Streamer;
+use crate::write::WriteMore as _;
 
 /// Runs that go on at the same time.
 const RUNS: usize = 4;
@@ -96,8 +97,7 @@ fn write(scene: &mut Scenario, run: Run) -> Writer {
         .pair("uid", giver.uid)
         .pair("nn", &giver.name)
         .pair("ic", &giver.avatar)
-        .pair("eid", 0)
-        .pair("eic", 0)
+        .zeros(["eid", "eic"])
         .pair("level", giver.level)
         // One is the default, and the server does not always say it.
         .maybe("gfcnt", Some(run.count).filter(|&count| count > 1 || run.hits > 1))
@@ -107,8 +107,7 @@ fn write(scene: &mut Scenario, run: Run) -> Writer {
     let writer = giver.write_rank(writer).pair("ct", giver.client.unwrap_or(0)).pair("el", "").pair("cm", 0);
     giver
         .write_medal(writer)
-        .pair("sahf", 0)
-        .pair("fc", 0)
+        .zeros(["sahf", "fc"])
         .pair("gpf", u32::from(run.gift.prop > 0))
         .pair("pid", run.gift.prop)
         .pair("bnid", 1)
@@ -129,8 +128,8 @@ fn write(scene: &mut Scenario, run: Run) -> Writer {
         .pair("wbcstv2", 1)
 }
 
-/// The number and name of a gift that the whole site hears of.
-pub(super) fn big(scene: &mut Scenario) -> (u32, &'static str) {
+/// Number, prop number and name of a gift that the whole site hears of.
+pub(super) fn big(scene: &mut Scenario) -> (u32, u32, &'static str) {
     let gift = draw(scene, BIG);
-    (gift.number, gift.name)
+    (gift.number, gift.prop, gift.name)
 }

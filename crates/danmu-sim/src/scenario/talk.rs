@@ -2,8 +2,9 @@
 
 use danmu_proto::stt::Writer;
 
-use super::{Maybe as _, Scenario};
-use crate::scenario::cast::{Person, Streamer};
+use super::Scenario;
+use super::cast::{Person, Streamer};
+use crate::write::{WriteMore as _, list};
 
 /// What is said again and again.
 const COMMON: &[&str] = &[
@@ -171,7 +172,7 @@ pub(super) fn chat(scene: &mut Scenario) -> Writer {
         .pair("pdg", scene.rng.u32(0..100))
         .pair("pdk", scene.rng.u32(0..100))
         .maybe("ail", scene.chance(40).then(|| decorations(scene)))
-        .maybe("nail", fan.then(|| Writer::new().item(format!("{}_{}", 6041, scene.room)).finish()))
+        .maybe("nail", fan.then(|| list([format!("6041_{}", scene.room)])))
         .pair("ext", "")
         .maybe("if", visible.then_some(1))
 }
@@ -226,15 +227,11 @@ pub(super) fn super_chat(scene: &mut Scenario) -> Writer {
         .pair("gag", 0)
         .pair("uid", person.uid)
         .pair("txt", scene.pick(PAID))
-        .pair("adid", 0)
-        .pair("hidenick", 0)
-        .pair("nc", 0)
+        .zeros(["adid", "hidenick", "nc"])
         .maybe("ifs", person.is_fan(scene.room).then_some(1))
         .pair("ic", &person.avatar)
         .pair("nl", person.noble.unwrap_or(0))
-        .pair("tbid", 0)
-        .pair("tbl", 0)
-        .pair("tbvip", 0)
+        .zeros(["tbid", "tbl", "tbvip"])
         .finish();
     Writer::new()
         .pair("vrid", 2_000_000_000_000_000_000 + scene.rng.u64(0..99_999_999_999_999_999))
@@ -270,8 +267,7 @@ pub(super) fn box_notice(scene: &mut Scenario) -> Writer {
         .pair("btype", "pandora")
         .pair("chatmsg", inner)
         .pair("range", 0)
-        .pair("cprice", 0)
-        .pair("crealPrice", 0)
+        .zeros(["cprice", "crealPrice"])
         .pair("cmgType", 2)
         .pair("type", "comm_chatmsg")
         .pair("rid", scene.room)
@@ -289,18 +285,16 @@ pub(super) fn box_notice(scene: &mut Scenario) -> Writer {
 
 /// `el`: a list of maps.
 pub(super) fn effects(scene: &mut Scenario) -> String {
-    let count = scene.rng.usize(0..3);
-    let effects = [113_u32, 171, 172].into_iter().take(count).map(|effect| {
-        let effect = Writer::new().pair("eid", 1_500_000_000 + effect).pair("etp", 1).pair("sc", 1).pair("ef", 0);
+    let effects = [1_500_000_113_u32, 1_500_000_171, 1_500_000_172].map(|number| {
+        let effect = Writer::new().pair("eid", number).pair("etp", 1).pair("sc", 1).pair("ef", 0);
         effect.finish()
     });
-    effects.fold(Writer::new(), Writer::item).finish()
+    list(&effects[..scene.rng.usize(0..3)])
 }
 
 /// `ail`: a list of numbers.
 fn decorations(scene: &mut Scenario) -> String {
-    let count = scene.rng.usize(1..5);
-    let first = scene.rng.usize(..4);
-    let all = [4143_u32, 6065, 453, 1446, 3669, 917, 1177, 3688];
-    all.into_iter().skip(first).take(count).fold(Writer::new(), Writer::item).finish()
+    let first = scene.rng.usize(0..4);
+    let all = [4143, 6065, 453, 1446, 3669, 917, 1177, 3688];
+    list(&all[first..first + scene.rng.usize(1..5)])
 }
