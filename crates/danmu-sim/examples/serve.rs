@@ -1,7 +1,6 @@
 //! Serves made-up rooms until Enter is pressed: `cargo run -p danmu-sim --example serve -- 127.0.0.1:8601`.
 
-// What it says is for the person who started it.
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, reason = "it talks to its user")]
 
 use std::error::Error;
 

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 /// A burst is meant to hold no more than about this many messages: at high rates they come more often.
 const BURST: f64 = 1000.0;
+/// A burst never holds more, however late it is.
+const LARGEST: u64 = 4096;
 /// Ticks are no shorter than what timers can do.
 const SHORTEST: Duration = Duration::from_millis(1);
 /// Faster than any machine that this runs on.
@@ -32,13 +34,13 @@ impl Pace {
         Self { rate, every: every.max(SHORTEST), start, done: 0 }
     }
 
-    /// How many messages are due at `now`.
+    /// How many messages are due at `now`, for one burst.
     pub(crate) fn due(&mut self, now: Instant) -> u64 {
         let total = (now.saturating_duration_since(self.start).as_secs_f64() * self.rate) as u64;
         let debt = total.saturating_sub(self.done);
         let most = (self.rate * DEBT_S).max(1.0) as u64;
         self.done += debt.saturating_sub(most);
-        debt.min(most)
+        debt.min(most).min(LARGEST)
     }
 
     /// Counts `messages` of those due as sent.
@@ -115,5 +117,7 @@ mod tests {
         let start = Instant::now();
         let mut pace = Pace::new(start, 100.0, EVERY);
         assert_eq!(pace.due(start + Duration::from_secs(3600)), 100);
+        let mut fast = Pace::new(start, 1e9, EVERY);
+        assert_eq!(fast.due(start + Duration::from_secs(3600)), LARGEST);
     }
 }

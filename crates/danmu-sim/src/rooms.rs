@@ -26,8 +26,6 @@ use crate::server::Config;
 const MOST_ROOMS: usize = 100_000;
 /// A tape is played on when no more than this is on its way. A client that reads slowly hears it slowly.
 const TAPE_AHEAD_BYTES: usize = 256 * 1024;
-/// Payloads of a tape that go out together at most.
-const TAPE_BURST: u64 = 4096;
 
 /// All rooms of one server.
 pub(crate) struct Rooms {
@@ -151,7 +149,7 @@ async fn play(tape: Tape, repeat: bool, mut pace: Pace, room: Rc<Room>, listener
     let mut at = 0;
     while at < tape.len() {
         let now = Instant::now();
-        let due = pace.due(now).min(TAPE_BURST) as usize;
+        let due = pace.due(now) as usize;
         if due == 0 {
             let Some(next) = pace.next(now) else { return };
             sleep_until(next.into()).await;

@@ -1,5 +1,7 @@
 //! Conversations with a peer, as scripts: what the client says, and all that comes of it.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,7 @@
 //! What rooms say: repeatable, in the right mix, and readable as what it is.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use danmu_proto::stt::{self, Value, Writer};
@@ -168,6 +170,6 @@ fn the_longest_messages_are_rankings_of_about_10_kb() {
 fn the_type_may_come_late_and_keys_twice() {
     let talk = talk(7, 9999, MANY);
     let heat = talk.iter().find(|payload| payload.ends_with("type@=qausrespond/")).unwrap();
-    let rooms: Vec<_> = Fields::new(heat.as_bytes()).all("rid").map(|rid| rid.number::<i64>()).collect();
+    let rooms: Vec<_> = Fields::new(heat.as_bytes()).all("rid").map(Value::number::<i64>).collect();
     assert_eq!(rooms, [Some(9999), Some(-1)]);
 }

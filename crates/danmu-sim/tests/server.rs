@@ -1,5 +1,7 @@
 //! The simulator over real sockets.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::HashSet;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -155,7 +157,7 @@ fn garbage_and_wrong_kinds_end_in_error_51() {
     let simulator = start(|_| {});
     let mut of_a_server = Vec::new();
     packet::encode(Sender::Server, b"type@=loginreq/roomid@=1/", &mut of_a_server);
-    for bytes in [&of_a_server[..], b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", &[0xff; 100_000]] {
+    for bytes in [&of_a_server[..], b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", &vec![0xff; 100_000]] {
         let mut viewer = Viewer::connect(&simulator);
         // The server may close before it has taken all of it.
         let _ = viewer.stream.write_all(bytes);
