@@ -242,3 +242,37 @@ pub fn encode(from: Sender, payload: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(payload);
     out.push(0);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_allocates_nothing_before_its_bytes_are_there() {
+        let mut decoder = PacketDecoder::with_limit(Sender::Server, u32::MAX);
+        let mut header = vec![0xf0, 0xff, 0xff, 0x7f, 0xf0, 0xff, 0xff, 0x7f, 0xb2, 2, 0, 0];
+        decoder.read(&header, |_| {}).unwrap();
+        assert!(decoder.tail.capacity() < 100, "a length within the limit is a promise, not a fact");
+
+        header.splice(..4, [0xff; 4]);
+        let mut decoder = PacketDecoder::new(Sender::Server);
+        decoder.read(&header, |_| {}).unwrap_err();
+        assert_eq!(decoder.tail.capacity(), 0);
+    }
+
+    #[test]
+    fn a_large_tail_gives_its_memory_back_and_a_small_one_is_used_again() {
+        let mut decoder = PacketDecoder::new(Sender::Server);
+        let mut in_two = |size: usize| {
+            let mut wire = Vec::new();
+            encode(Sender::Server, &vec![b'x'; size], &mut wire);
+            decoder.read(&wire[..size], |_| {}).unwrap();
+            decoder.read(&wire[size..], |_| {}).unwrap();
+            decoder.tail.capacity()
+        };
+        assert_eq!(in_two(500_000), 0);
+        let small = in_two(500);
+        assert!((500..=KEEP).contains(&small), "{small}");
+        assert_eq!(in_two(500), small);
+    }
+}
