@@ -217,13 +217,14 @@ pub const fn colour_rgb(code: u32) -> u32 {
 }
 
 impl Message<'_> {
-    /// The message in the words that all types share. `joined` is the room that was joined to hear it.
-    pub fn summary(&self, joined: RoomId) -> Summary<'_> {
+    /// The message in the words that all types share. `joined` is the room that was joined to hear it; with `None`,
+    /// nothing is foreign.
+    pub fn summary(&self, joined: impl Into<Option<RoomId>>) -> Summary<'_> {
         let fields = self.fields();
         let mut summary = self.summarize();
         summary.kind = fields.kind();
         summary.flags =
-            summary.flags.with(Flags::FOREIGN, is_foreign(fields, joined)).with(Flags::LOSSY, fields.is_lossy());
+            summary.flags.with(Flags::FOREIGN, joined.into().is_some_and(|joined| is_foreign(fields, joined))).with(Flags::LOSSY, fields.is_lossy());
         summary
     }
 }
@@ -237,6 +238,11 @@ pub(crate) trait Summarize {
 }
 
 /// The first positive `rid` is not the room that was joined. 0 and negative numbers mean the whole site.
+/// The room that a message itself names: the first positive `rid`. 0 and negative numbers mean the whole site.
+pub fn own_room(fields: Fields<'_>) -> Option<RoomId> {
+    fields.all("rid").find_map(|rid| rid.number().and_then(RoomId::new))
+}
+
 fn is_foreign(fields: Fields<'_>, joined: RoomId) -> bool {
     let first = fields.all("rid").find_map(|rid| positive(rid.number::<i64>()));
     first.is_some_and(|rid| rid != joined.as_i64())

@@ -100,15 +100,20 @@ impl<'p> Follow<'p> {
         Self { printer, show, types, limit: None, until: None, give_up, rooms, sums, joined: false, last: None }
     }
 
-    /// Follows until there is a reason to stop.
+    /// Follows until there is a reason to stop; `enough` may be one.
     ///
     /// # Errors
     /// What is shown cannot be printed.
-    pub(crate) fn run(&mut self, events: &mut Events, stop: &Stop) -> Result<Ended, Closed> {
+    pub(crate) fn run(
+        &mut self,
+        events: &mut Events,
+        stop: &Stop,
+        enough: impl Fn() -> bool,
+    ) -> Result<Ended, Closed> {
         let give_up = self.give_up.0.map(|patience| Instant::now() + patience);
         loop {
             let now = Instant::now();
-            if stop.asked() || self.until.is_some_and(|until| now >= until) || self.is_full() {
+            if stop.asked() || self.until.is_some_and(|until| now >= until) || self.is_full() || enough() {
                 self.printer.flush()?;
                 return Ok(Ended::Done);
             }

@@ -8,10 +8,12 @@ mod cli;
 mod command;
 mod duration;
 mod exit;
+mod follow;
 mod printer;
 mod render;
 mod signal;
 mod text;
+mod writer;
 
 use std::process::ExitCode;
 

@@ -76,27 +76,33 @@ impl Printer {
     /// Tells the user something beside the data.
     pub(crate) fn note(&mut self, note: impl Display) {
         if !self.quiet {
-            self.to_stderr(Style::new().dimmed(), "", note);
+            let _ = self.flush();
+            let dim = Style::new().dimmed();
+            to_stderr(dim, "", format_args!("{dim}{note}{dim:#}"));
         }
     }
 
     /// Tells the user that something is not as it should be, but goes on.
     pub(crate) fn warn(&mut self, warning: impl Display) {
-        self.to_stderr(AnsiColor::Yellow.on_default(), "warning: ", warning);
-    }
-
-    fn to_stderr(&mut self, style: Style, prefix: &str, text: impl Display) {
         // What was printed before is seen before. If stdout is closed, the next line of data will say so.
         let _ = self.flush();
-        // A closed stderr is no reason to stop.
-        let _ = writeln!(AutoStream::new(io::stderr(), choice(&io::stderr())), "{style}{prefix}{text}{style:#}");
+        warn(warning);
     }
+}
+
+/// [`Printer::warn`] for threads that print nothing else.
+pub(crate) fn warn(warning: impl Display) {
+    to_stderr(AnsiColor::Yellow.on_default(), "warning: ", warning);
 }
 
 /// Says why the program fails, in one line.
 pub(crate) fn error(error: impl Display) {
-    let style = AnsiColor::Red.on_default().bold();
-    let _ = writeln!(AutoStream::new(io::stderr(), choice(&io::stderr())), "{style}error:{style:#} {error}");
+    to_stderr(AnsiColor::Red.on_default().bold(), "error: ", error);
+}
+
+fn to_stderr(style: Style, prefix: &str, text: impl Display) {
+    // A closed stderr is no reason to stop.
+    let _ = writeln!(AutoStream::new(io::stderr(), choice(&io::stderr())), "{style}{prefix}{style:#}{text}");
 }
 
 /// Stdout takes no more. If its reader went away, as `head` does, that is no failure.
@@ -117,3 +123,9 @@ impl Display for Closed {
 }
 
 impl std::error::Error for Closed {}
+
+impl From<io::Error> for Closed {
+    fn from(error: io::Error) -> Self {
+        Self(error)
+    }
+}
