@@ -189,7 +189,7 @@ impl<'p> Follow<'p> {
         for record in records.messages() {
             let message = record.message();
             let summary = message.summary(record.room);
-            if self.is_full() || !self.types.take(&summary) {
+            if self.is_full() || !self.types.has(&summary) {
                 self.sums.left_out += 1;
                 continue;
             }

@@ -11,6 +11,7 @@ mod exit;
 mod follow;
 mod printer;
 mod render;
+mod select;
 mod signal;
 mod text;
 mod writer;

@@ -105,7 +105,7 @@ impl Writer {
     fn wanted(&mut self, records: Records) -> Records {
         let room = records.room;
         records.filter(|payload| {
-            let take = self.limit != Some(0) && self.types.take(&Message::read(payload).summary(room));
+            let take = self.limit != Some(0) && self.types.has(&Message::read(payload).summary(room));
             if let Some(left) = self.limit.as_mut().filter(|_| take) {
                 *left -= 1;
             }
