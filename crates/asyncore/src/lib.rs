@@ -69,16 +69,16 @@
 //! | `writable` (default: true) | [`writable`](Dispatcher::writable) (default: while the queue holds data) | True for ever makes Python's loop spin at 100 % CPU: a socket can nearly always be written to. |
 //! | `handle_write` (default: a log line) | [`handle_write`](Dispatcher::handle_write) | The default sends from the queue. If it sends nothing, though `writable` is true, it is left alone until something happens. |
 //! | `send(data)` | [`Channel::send`] | Queues all of it (`dispatcher_with_send` comes near). Python's sends a part and says how much, which the tutorial's program ignores: [`Channel::try_send`]. |
-//! | `handle_accept` with `accept()`, `handle_accepted` | [`handle_accept`](Dispatcher::handle_accept) | The stream is handed in. Out of descriptors, Python spins; here `handle_error` hears of it, and the listener rests for 100 ms. |
+//! | `handle_accept` with `accept()`, `handle_accepted` | [`handle_accept`](Dispatcher::handle_accept) | The stream is handed in. Out of descriptors, Python closes the listener, or spins if `handle_error` does not; here `handle_error` hears of it, and the listener rests for 100 ms. |
 //! | `handle_error` (default: prints, calls `handle_close`) | [`handle_error`](Dispatcher::handle_error) | Gets the [`Error`] as a value (Python: `sys.exc_info()`). Callbacks return `Err` where Python's raise; `?` does it. The default closes and prints nothing. |
 //! | a reset connection: `handle_close` only | `handle_error`, then `handle_close` | A broken connection is not mistaken for a finished one. |
 //! | `handle_close` (must call `close`; may come twice, or never after `close`) | [`handle_close`](Dispatcher::handle_close) | Always once, always last, also after your own `close`, and the socket is closed already. |
 //! | `close()` | [`Channel::close`] | Also [`close_when_sent`](Channel::close_when_sent) and [`shutdown`](Channel::shutdown). |
 //! | `handle_expt` | – | Urgent data is not supported; errors come to `handle_error`. |
-//! | `loop(timeout)` | [`Loop::run`] | `timeout` limits one wait, as there, but nobody has to wait for it: data queued by another thread through a [`Handle`] is sent at once (in Python after up to `timeout`, or never). |
+//! | `loop(timeout)` | [`Loop::run`] | `timeout` limits one wait, as there, but nobody has to wait for it: data queued by another thread through a [`Handle`] is sent at once (in Python, after up to `timeout`). |
 //! | `loop(timeout, count=1)` | [`Loop::run_once`] | |
 //! | `socket_map`, `close_all` | [`Dispatchers`], [`Loop::close_all`] | The loop is a value, not a global. |
-//! | a thread with `sleep` | [`deadline`](Dispatcher::deadline), [`handle_timeout`](Dispatcher::handle_timeout) | No thread, no lock, never late. |
+//! | a thread with `sleep` | [`deadline`](Dispatcher::deadline), [`handle_timeout`](Dispatcher::handle_timeout) | No thread and no lock. |
 //! | – | [`handle_wake`](Dispatcher::handle_wake) | For [`Handle::wake`]. |
 //!
 //! # The end of a connection

@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn an_empty_queue_gives_its_memory_back() {
         let mut queue = SendQueue::default();
-        queue.push(&[0; 100_000]);
+        queue.push(&vec![0; 100_000]);
         queue.advance(100_000);
         assert_eq!(queue.bytes.capacity(), 0);
         queue.push_vec(vec![1; 10]);
