@@ -104,12 +104,7 @@ impl<'p> Follow<'p> {
     ///
     /// # Errors
     /// What is shown cannot be printed.
-    pub(crate) fn run(
-        &mut self,
-        events: &mut Events,
-        stop: &Stop,
-        enough: impl Fn() -> bool,
-    ) -> Result<Ended, Closed> {
+    pub(crate) fn run(&mut self, events: &mut Events, stop: &Stop, enough: impl Fn() -> bool) -> Result<Ended, Closed> {
         let give_up = self.give_up.0.map(|patience| Instant::now() + patience);
         loop {
             let now = Instant::now();
@@ -166,7 +161,8 @@ impl<'p> Follow<'p> {
                 self.printer.warn(format_args!("room {room}: nobody listened for {missed} ({})", reason.name()));
             }
             Event::Dropped { room, messages, .. } => {
-                self.printer.warn(format_args!("room {room}: {messages} messages came while there was no room for them"));
+                self.printer
+                    .warn(format_args!("room {room}: {messages} messages came while there was no room for them"));
             }
             Event::Status { room, status: Status::Waiting { pause, failures } } if few => {
                 let pause = duration::show(pause);
@@ -214,22 +210,18 @@ impl<'p> Follow<'p> {
     }
 }
 
-/// The event as programs read it. Messages are no events.
+/// The event as programs read it. Messages are none.
 fn in_json(event: &Event) -> Option<entry::Event> {
     Some(match event {
-        Event::Records(_) => return None,
         Event::Joined { room, server, at_us, .. } => {
             entry::Event::Joined { room: *room, at_us: *at_us, server: server.to_string() }
         }
         Event::Lost { room, reason, at_us, .. } => {
             entry::Event::Lost { room: *room, at_us: *at_us, reason: reason.name().to_owned() }
         }
-        Event::Gap { room, from_us, to_us, reason } => entry::Event::Gap(Gap {
-            room: *room,
-            from_us: *from_us,
-            to_us: *to_us,
-            reason: reason.name().to_owned(),
-        }),
+        Event::Gap { room, from_us, to_us, reason } => {
+            entry::Event::Gap(Gap { room: *room, from_us: *from_us, to_us: *to_us, reason: reason.name().to_owned() })
+        }
         Event::Status { room, status } => {
             let status = match status {
                 Status::Connecting(server) => format!("connecting to {server}"),
@@ -239,12 +231,9 @@ fn in_json(event: &Event) -> Option<entry::Event> {
             entry::Event::Status { room: *room, at_us: now_us(), status }
         }
         Event::Lagged(lost) => entry::Event::Lagged { lost: *lost },
-        Event::Dropped { room, from_us, to_us, .. } => entry::Event::Gap(Gap {
-            room: *room,
-            from_us: *from_us,
-            to_us: *to_us,
-            reason: "storage".to_owned(),
-        }),
+        Event::Dropped { room, from_us, to_us, .. } => {
+            entry::Event::Gap(Gap { room: *room, from_us: *from_us, to_us: *to_us, reason: "storage".to_owned() })
+        }
         _ => return None,
     })
 }

@@ -177,7 +177,7 @@ impl Line {
 }
 
 /// `¥30`, `¥0.10`.
-fn yuan(fen: u64) -> String {
+pub(crate) fn yuan(fen: u64) -> String {
     if fen.is_multiple_of(100) { format!("¥{}", fen / 100) } else { format!("¥{}.{:02}", fen / 100, fen % 100) }
 }
 
@@ -225,7 +225,10 @@ mod tests {
 
     #[test]
     fn chat_is_medal_name_and_text() {
-        shows("type@=chatmsg/rid@=9999/nn@=小明/txt@=主播好/dms@=4/bnn@=小丑/bl@=12/brid@=1/", "[小丑 12] 小明: 主播好");
+        shows(
+            "type@=chatmsg/rid@=9999/nn@=小明/txt@=主播好/dms@=4/bnn@=小丑/bl@=12/brid@=1/",
+            "[小丑 12] 小明: 主播好",
+        );
         shows("type@=chatmsg/rid@=9999/nn@=房管甲/txt@=1@S2/dms@=4/rg@=4/nl@=5/", "房管 国王 房管甲: 1/2");
         shows("type@=chatmsg/rid@=9999/nn@=小明/txt@=/dms@=4/", "小明: ");
     }

@@ -180,8 +180,7 @@ fn watch_has_colour_where_it_is_asked_for() {
 #[test]
 fn watch_gives_json_lines_of_exactly_what_was_asked_for() {
     let server = plays(evening(500));
-    let arguments =
-        ["watch", "9999", "--json", "--type", "chat", "--limit", "150", "-q", "--server", &url(&server)];
+    let arguments = ["watch", "9999", "--json", "--type", "chat", "--limit", "150", "-q", "--server", &url(&server)];
     let watched = run(&arguments);
     assert_eq!((watched.code, watched.err.as_str()), (0, ""));
     let lines = watched.json();

@@ -114,7 +114,9 @@ fn lines(input: &mut impl BufRead, name: &str, out: &mut Out<impl Write>) -> any
         if line.last() == Some(&b'\n') {
             line.pop();
         } else if line.len() as u64 > LONGEST_LINE {
-            bail!("{name}: line {number} is longer than 1 MiB, which no payload is; are these packets? (--input packets)");
+            bail!(
+                "{name}: line {number} is longer than 1 MiB, which no payload is; are these packets? (--input packets)"
+            );
         }
         if !line.is_empty() {
             out.payload(&line)?;

@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use danmu_sinks::Recording;
 use danmu_sinks::recording::ledger::{Coverage, Gap};
 use danmu_sinks::recording::stats::{RoomStats, Stats as Counted};
-use danmu_sinks::{Recording, format::jsonl::Time};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::duration;
 use crate::exit::Exit;
 use crate::printer::{Closed, Printer};
+use crate::render::yuan;
 use crate::select::{Select, show};
 
 /// Count what a recording holds, and what it missed
@@ -74,11 +76,11 @@ fn print(counted: &Counted, printer: &mut Printer) -> Result<(), Closed> {
 }
 
 fn in_words(stats: &RoomStats) -> String {
-    let mut words = format!("{} messages, {} people, {} gifts", stats.messages, stats.people, stats.gifts);
-    if stats.superchat_fen > 0 {
-        words.push_str(&format!(", ¥{:.2} in super chats", stats.superchat_fen as f64 / 100.0));
+    let words = format!("{} messages, {} people, {} gifts", stats.messages, stats.people, stats.gifts);
+    match stats.superchat_fen {
+        0 => words,
+        fen => format!("{words}, {} in super chats", yuan(fen)),
     }
-    words
 }
 
 fn covered(coverage: &Coverage) -> String {
@@ -100,14 +102,18 @@ fn in_json(counted: &Counted) -> Value {
         })
     });
     let gaps = counted.gaps.iter().map(|gap| {
-        json!({"room": gap.room.get(), "from": Time::micros(gap.from_us), "to": Time::micros(gap.to_us), "reason": gap.reason})
+        json!({"room": gap.room.get(), "from": rfc3339(gap.from_us), "to": rfc3339(gap.to_us), "reason": gap.reason})
     });
     json!({
         "v": 1, "messages": counted.messages,
-        "first": counted.first_us.and_then(Time::micros), "last": counted.last_us.and_then(Time::micros),
+        "first": counted.first_us.map(rfc3339), "last": counted.last_us.map(rfc3339),
         "rooms": rooms.collect::<Vec<_>>(), "gaps": gaps.collect::<Vec<_>>(),
         "sums": sums(&counted.sums), "dropped": counted.dropped,
     })
+}
+
+fn rfc3339(us: i64) -> String {
+    format!("{:.6}", Timestamp::from_microsecond(us).unwrap_or_default())
 }
 
 fn sums(sums: &danmu_sinks::recording::stats::Sums) -> Value {

@@ -12,7 +12,12 @@ use serde_json::Value;
 /// The program, far from the user's settings and time zone.
 pub fn danmu(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_danmu"));
-    command.args(arguments).env("TZ", "UTC").env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").env_remove("DANMU_LOG");
+    command
+        .args(arguments)
+        .env("TZ", "UTC")
+        .env_remove("NO_COLOR")
+        .env_remove("CLICOLOR_FORCE")
+        .env_remove("DANMU_LOG");
     command.stdin(Stdio::null());
     command
 }
