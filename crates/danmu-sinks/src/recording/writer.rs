@@ -572,6 +572,8 @@ impl Recorder {
         let next = link.successor(self.next_link);
         self.next_link += 1;
         let mut broken = std::mem::replace(link, next);
+        // What was lost was heard: the last byte that counts is the first that was lost.
+        broken.heard(from_us);
         broken.deaf_since(from_us);
         broken.end(self.clock_us, Cause::Storage.name());
         self.ended_links.insert(broken.row, broken);

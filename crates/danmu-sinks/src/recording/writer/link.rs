@@ -136,6 +136,7 @@ impl Link {
 
     pub(super) fn end(&mut self, at_us: i64, reason: &str) {
         self.ended = Some((self.heard_us.map_or(at_us, |heard_us| heard_us.max(at_us)), reason.to_owned()));
+        self.joins_with_commit = false;
         self.dirty = true;
     }
 
