@@ -99,7 +99,18 @@ pub(crate) struct Follow<'p> {
 impl<'p> Follow<'p> {
     pub(crate) fn new(printer: &'p mut Printer, show: Show, types: Types, give_up: Patience, rooms: usize) -> Self {
         let sums = Sums::default();
-        Self { printer, show, types, limit: None, until: None, give_up, rooms, sums, joined: HashSet::new(), last: None }
+        Self {
+            printer,
+            show,
+            types,
+            limit: None,
+            until: None,
+            give_up,
+            rooms,
+            sums,
+            joined: HashSet::new(),
+            last: None,
+        }
     }
 
     /// Follows until there is a reason to stop; `enough` may be one.

@@ -1,5 +1,7 @@
 //! What users get wrong, and what goes wrong around them: one clear line, the documented exit code, nothing lost.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+
 mod support;
 
 use std::fs;
@@ -8,7 +10,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use support::{Ran, eventually, evening, plays, run, signal, start, talks, url, wait};
+use support::{Ran, evening, eventually, plays, run, signal, start, talks, url, wait};
 
 /// Runs it, and expects this exit code and one line of error with all these words in it.
 #[track_caller]
@@ -64,10 +66,11 @@ fn a_refused_port_is_given_up_with_its_address() {
 
 #[test]
 fn an_unknown_host_is_given_up_with_its_name() {
-    fails(&["watch", "9999", "--server", "tcp://no-such-host.invalid:1", "--give-up", "1500ms"], 4, &[
-        "given up",
-        "cannot look up no-such-host.invalid",
-    ]);
+    fails(
+        &["watch", "9999", "--server", "tcp://no-such-host.invalid:1", "--give-up", "1500ms"],
+        4,
+        &["given up", "cannot look up no-such-host.invalid"],
+    );
 }
 
 #[test]
