@@ -15,6 +15,8 @@ mod gifts;
 mod odd;
 mod rankings;
 mod talk;
+#[rustfmt::skip] // Otherwise each word has a line.
+mod words;
 
 use danmu_proto::RoomId;
 use danmu_proto::stt::Writer;
