@@ -223,8 +223,10 @@ impl Message<'_> {
         let fields = self.fields();
         let mut summary = self.summarize();
         summary.kind = fields.kind();
-        summary.flags =
-            summary.flags.with(Flags::FOREIGN, joined.into().is_some_and(|joined| is_foreign(fields, joined))).with(Flags::LOSSY, fields.is_lossy());
+        summary.flags = summary
+            .flags
+            .with(Flags::FOREIGN, joined.into().is_some_and(|joined| is_foreign(fields, joined)))
+            .with(Flags::LOSSY, fields.is_lossy());
         summary
     }
 }

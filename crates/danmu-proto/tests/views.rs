@@ -1,5 +1,7 @@
 //! Every made-up sample in `testdata/` is read as what it is, and shown as a snapshot.
 
+#![allow(clippy::unwrap_used)] // A panic is a failed test.
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
@@ -144,7 +146,7 @@ fn samples() -> Vec<(String, Vec<u8>)> {
         .filter(|path| path.extension().is_some_and(|extension| extension == "stt"))
         .map(|path| {
             let mut payload = fs::read(&path).unwrap();
-            assert_eq!(payload.pop(), Some(b'\n'), "{path:?} must end in a line break");
+            assert_eq!(payload.pop(), Some(b'\n'), "{} must end in a line break", path.display());
             (path.file_stem().unwrap().to_str().unwrap().to_owned(), payload)
         })
         .collect();

@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::command::*;
+use crate::command::{backup, decode, demo, export, optimize, record, reindex, search, simulate, stats, verify, watch};
 use crate::exit::Exit;
 use crate::printer::{Color, Printer};
 
@@ -38,7 +38,8 @@ impl Common {
     pub(crate) fn log(&self) {
         use tracing_subscriber::EnvFilter;
 
-        let level = ["off", "danmu=debug,danmu_client=debug,danmu_sim=debug", "trace"][usize::from(self.verbose.min(2))];
+        let level =
+            ["off", "danmu=debug,danmu_client=debug,danmu_sim=debug", "trace"][usize::from(self.verbose.min(2))];
         let filter = EnvFilter::try_from_env("DANMU_LOG").unwrap_or_else(|_| EnvFilter::new(level));
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     }

@@ -38,7 +38,9 @@ mod tests {
 
     #[test]
     fn durations_are_shown_in_two_units() {
-        for (seconds, text) in [(0, "0.0 s"), (59, "59 s"), (61, "1 min 1 s"), (5400, "1 h 30 min"), (90_000, "1 d 1 h")] {
+        for (seconds, text) in
+            [(0, "0.0 s"), (59, "59 s"), (61, "1 min 1 s"), (5400, "1 h 30 min"), (90_000, "1 d 1 h")]
+        {
             assert_eq!(show(Duration::from_secs(seconds)), text);
         }
     }

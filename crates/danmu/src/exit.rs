@@ -2,15 +2,13 @@
 
 use std::process::ExitCode;
 
-/// The exit codes. clap's own usage errors end with [`Exit::Usage`] too.
+/// The exit codes. 2, for a command line that cannot be understood, comes from clap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Done, also after Ctrl-C and SIGTERM.
     Done = 0,
     /// It failed.
     Failure = 1,
-    /// The command line cannot be understood.
-    Usage = 2,
     /// There is no such room.
     NoSuchRoom = 3,
     /// The network was given up.

@@ -3,6 +3,8 @@
 //! The program is where client and sinks meet: `cli` says what can be asked, one file in `command` does each, and
 //! `capture` is the way of a message from the network to the recording and the screen.
 
+#![allow(clippy::doc_markdown, reason = "comments on options are their help: plain text, not Markdown")]
+
 mod capture;
 mod cli;
 mod command;
@@ -11,6 +13,7 @@ mod exit;
 mod follow;
 mod printer;
 mod render;
+mod select;
 mod signal;
 mod text;
 mod writer;

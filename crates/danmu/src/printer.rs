@@ -55,8 +55,7 @@ impl Printer {
     /// # Errors
     /// See [`Closed`].
     pub(crate) fn line(&mut self, line: &str) -> Result<(), Closed> {
-        let done =
-            if self.plain { writeln!(self.out, "{}", strip_str(line)) } else { writeln!(self.out, "{line}") };
+        let done = if self.plain { writeln!(self.out, "{}", strip_str(line)) } else { writeln!(self.out, "{line}") };
         done.map_err(Closed)
     }
 

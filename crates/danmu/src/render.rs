@@ -113,7 +113,7 @@ impl Line {
     fn other(&mut self, summary: &Summary<'_>) {
         let style = AnsiColor::Cyan.on_default();
         self.styled(style, "·");
-        self.styled(style, &summary.kind);
+        self.styled(style, label(&summary.kind).unwrap_or(&summary.kind));
         if summary.name.is_some() {
             self.who(summary);
         }
@@ -176,8 +176,34 @@ impl Line {
     }
 }
 
+/// What a type means, in a word or two.
+fn label(kind: &str) -> Option<&'static str> {
+    Some(match kind {
+        "anbc" => "becomes noble",
+        "rnewbc" => "renews noble",
+        "dfobc" | "odfbc" => "becomes diamond fan",
+        "dfrbc" | "rndfbc" => "renews diamond fan",
+        "bc_buy_deserve" => "shows respect",
+        "blab" => "medal level up",
+        "upgrade" => "level up",
+        "upbc" => "streamer level up",
+        "rankup" => "climbs the ranking",
+        "cthn" => "flying chat",
+        "ssd" => "site notice",
+        "rsm" => "system notice",
+        "onlinegift" => "claims fish balls",
+        "ggbb" | "tsgs" => "opens a box",
+        "gpbc" => "takes from a box",
+        "srres" => "shares the room",
+        "setadminres" => "admins change",
+        "newblackres" | "blackres" => "muted",
+        "rss" => "stream starts or ends",
+        _ => return None,
+    })
+}
+
 /// `¥30`, `¥0.10`.
-fn yuan(fen: u64) -> String {
+pub(crate) fn yuan(fen: u64) -> String {
     if fen.is_multiple_of(100) { format!("¥{}", fen / 100) } else { format!("¥{}.{:02}", fen / 100, fen % 100) }
 }
 
@@ -225,7 +251,10 @@ mod tests {
 
     #[test]
     fn chat_is_medal_name_and_text() {
-        shows("type@=chatmsg/rid@=9999/nn@=小明/txt@=主播好/dms@=4/bnn@=小丑/bl@=12/brid@=1/", "[小丑 12] 小明: 主播好");
+        shows(
+            "type@=chatmsg/rid@=9999/nn@=小明/txt@=主播好/dms@=4/bnn@=小丑/bl@=12/brid@=1/",
+            "[小丑 12] 小明: 主播好",
+        );
         shows("type@=chatmsg/rid@=9999/nn@=房管甲/txt@=1@S2/dms@=4/rg@=4/nl@=5/", "房管 国王 房管甲: 1/2");
         shows("type@=chatmsg/rid@=9999/nn@=小明/txt@=/dms@=4/", "小明: ");
     }

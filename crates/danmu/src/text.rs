@@ -71,7 +71,8 @@ mod tests {
 
     #[test]
     fn ordinary_text_stays_as_it_is() {
-        for text in ["主播好 666", "👨‍👩‍👧 🇨🇳 ❤️ 👍🏽", "Ünïcödé ñ é ก็", "[emot:dy110] a@=b 1/2 <b>&", "العربية עברית"] {
+        for text in ["主播好 666", "👨‍👩‍👧 🇨🇳 ❤️ 👍🏽", "Ünïcödé ñ é ก็", "[emot:dy110] a@=b 1/2 <b>&", "العربية עברית"]
+        {
             shows(text, text);
         }
     }

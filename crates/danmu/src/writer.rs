@@ -6,11 +6,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use danmu_client::event::now_us;
 use danmu_client::queue::NoEvent;
-use danmu_client::{Event, Events, LinkId, Records, RoomId};
+use danmu_client::{Event, Events, Records};
 use danmu_proto::Message;
 use danmu_sinks::recording::writer::{Cause, CommitError, Committed, Finished};
 use danmu_sinks::{Recorder, Types};
@@ -105,7 +104,7 @@ impl Writer {
     fn wanted(&mut self, records: Records) -> Records {
         let room = records.room;
         records.filter(|payload| {
-            let take = self.limit != Some(0) && self.types.take(&Message::read(payload).summary(room));
+            let take = self.limit != Some(0) && self.types.has(&Message::read(payload).summary(room));
             if let Some(left) = self.limit.as_mut().filter(|_| take) {
                 *left -= 1;
             }
@@ -137,7 +136,9 @@ impl Trouble {
                 }
                 if recorder.pending_bytes() > PENDING {
                     let dropped = recorder.drop_pending(now_us());
-                    printer::warn(format_args!("{dropped} messages dropped: there is no memory left for them to wait in"));
+                    printer::warn(format_args!(
+                        "{dropped} messages dropped: there is no memory left for them to wait in"
+                    ));
                 }
             }
         }

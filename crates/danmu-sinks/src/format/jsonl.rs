@@ -1,0 +1,315 @@
+//! JSON Lines: one object a message, the same for `watch --json`, `decode`, `export` and programs that read along.
+//!
+//! ```json
+//! {"v":1,"seq":42,"room":9999,"type":"chatmsg","received_at":"2026-11-21T12:00:00.123456Z","sent_at":"2026-11-21T11:59:59.584Z",
+//!  "id":"a589…","user":{"id":1,"name":"…","level":24,"role":"admin","noble":3,"medal":{"name":"…","level":13,"room":9999}},
+//!  "text":"…","colour":"#1e87f0","client":"android",
+//!  "gift":{"kind":"gift","id":20004,"name":"火箭","count":1,"hits":3,"price_fen":50000},
+//!  "superchat":{"price_fen":3000,"seconds":60},"foreign":true,"suspect":true,"lossy":true,
+//!  "fields":{"type":"chatmsg","rid":"9999","txt":"…"}}
+//! {"v":1,"event":"gap","room":9999,"from":"…","to":"…","reason":"…"}
+//! ```
+//!
+//! Keys keep this order, and those that do not apply are left out. `fields` has every pair of the payload in wire order,
+//! unescaped once, as text; a key that repeats has an array of its values, at the place of the first.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use danmu_proto::fields::Fields;
+use danmu_proto::summary::{Flags, Gift, Medal, colour_rgb};
+use danmu_proto::{Summary, stt};
+use jiff::Timestamp;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use crate::entry::{Entry, Event};
+use crate::sink::{Format, Output, Sink, SinkError};
+
+/// One JSON object a line.
+pub const FORMAT: Format =
+    Format { name: "jsonl", about: "JSON Lines, one object a message", open: |out| Box::new(JsonLines(out)) };
+
+struct JsonLines<'a>(Output<'a>);
+
+impl Sink for JsonLines<'_> {
+    fn message(&mut self, entry: &Entry<'_>) -> Result<(), SinkError> {
+        Ok(write_message(&mut self.0, entry)?)
+    }
+
+    fn event(&mut self, event: &Event) -> Result<(), SinkError> {
+        Ok(write_event(&mut self.0, event)?)
+    }
+
+    fn flush(&mut self) -> Result<(), SinkError> {
+        Ok(self.0.flush()?)
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<(), SinkError> {
+        self.flush()
+    }
+}
+
+/// Writes a message as one line, line break included.
+pub fn write_message(out: &mut impl Write, entry: &Entry<'_>) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, &Message(entry))?;
+    out.write_all(b"\n")
+}
+
+/// Writes an event as one line, line break included.
+pub fn write_event(out: &mut impl Write, event: &Event) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, &Happening(event))?;
+    out.write_all(b"\n")
+}
+
+/// The version of this schema: it changes when a key changes its meaning, not when one is added.
+const VERSION: u8 = 1;
+
+/// A map under way: adds what is there, leaves out what is not.
+struct Map<S: Serializer>(S::SerializeMap);
+
+impl<S: Serializer> Map<S> {
+    fn begin(serializer: S) -> Result<Self, S::Error> {
+        serializer.serialize_map(None).map(Self)
+    }
+
+    fn add(&mut self, key: &str, value: impl Serialize) -> Result<(), S::Error> {
+        self.0.serialize_entry(key, &value)
+    }
+
+    fn add_some(&mut self, key: &str, value: Option<impl Serialize>) -> Result<(), S::Error> {
+        value.map_or(Ok(()), |value| self.add(key, value))
+    }
+
+    fn end(self) -> Result<S::Ok, S::Error> {
+        self.0.end()
+    }
+}
+
+struct Message<'a>(&'a Entry<'a>);
+
+impl Serialize for Message<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let entry = self.0;
+        let summary = entry.summary;
+        let mut map = Map::begin(serializer)?;
+        map.add("v", VERSION)?;
+        map.add_some("seq", entry.seq)?;
+        map.add_some("room", entry.room.map(danmu_proto::RoomId::get))?;
+        map.add("type", &summary.kind)?;
+        map.add_some("received_at", entry.received_us.and_then(Time::micros))?;
+        map.add_some("sent_at", summary.sent_ms.and_then(Time::millis))?;
+        map.add_some("id", summary.id.as_ref())?;
+        map.add_some("user", Some(User(summary)).filter(User::is_known))?;
+        map.add_some("text", summary.text.as_ref())?;
+        map.add_some("colour", summary.colour.map(Colour))?;
+        map.add_some("client", summary.client.map(Shown))?;
+        map.add_some("gift", summary.gift.as_ref().map(|gift| GiftOf(gift, summary.price_fen)))?;
+        map.add_some("superchat", summary.is_superchat().then_some(SuperChat(summary)))?;
+        for (key, flag) in [("foreign", Flags::FOREIGN), ("suspect", Flags::SUSPECT), ("lossy", Flags::LOSSY)] {
+            map.add_some(key, summary.flags.has(flag).then_some(true))?;
+        }
+        map.add_some("fields", entry.payload.map(|payload| Grouped::of(Fields::new(payload))))?;
+        map.end()
+    }
+}
+
+struct User<'a>(&'a Summary<'a>);
+
+impl User<'_> {
+    const fn is_known(&self) -> bool {
+        let Summary { user, name, level, role, noble, medal, .. } = self.0;
+        user.is_some() || name.is_some() || level.is_some() || role.is_some() || noble.is_some() || medal.is_some()
+    }
+}
+
+impl Serialize for User<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Summary { user, name, level, role, noble, medal, .. } = self.0;
+        let mut map = Map::begin(serializer)?;
+        map.add_some("id", *user)?;
+        map.add_some("name", name.as_ref())?;
+        map.add_some("level", *level)?;
+        map.add_some("role", role.map(danmu_proto::summary::Role::name))?;
+        map.add_some("noble", *noble)?;
+        map.add_some("medal", medal.as_ref().map(MedalOf))?;
+        map.end()
+    }
+}
+
+struct MedalOf<'a>(&'a Medal<'a>);
+
+impl Serialize for MedalOf<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Medal { name, level, room } = self.0;
+        let mut map = Map::begin(serializer)?;
+        map.add("name", name)?;
+        map.add_some("level", *level)?;
+        map.add_some("room", *room)?;
+        map.end()
+    }
+}
+
+/// A gift, and its price where the message says one.
+struct GiftOf<'a>(&'a Gift<'a>, Option<u64>);
+
+impl Serialize for GiftOf<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Gift { kind, id, name, count, hits } = self.0;
+        let mut map = Map::begin(serializer)?;
+        map.add("kind", kind.name())?;
+        map.add("id", id)?;
+        map.add_some("name", name.as_ref())?;
+        map.add("count", count)?;
+        map.add_some("hits", *hits)?;
+        map.add_some("price_fen", self.1)?;
+        map.end()
+    }
+}
+
+struct SuperChat<'a>(&'a Summary<'a>);
+
+impl Serialize for SuperChat<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = Map::begin(serializer)?;
+        map.add_some("price_fen", self.0.price_fen)?;
+        map.add_some("seconds", self.0.duration_s)?;
+        map.end()
+    }
+}
+
+/// Anything that shows itself, as a string.
+struct Shown<T>(T);
+
+impl<T: std::fmt::Display> Serialize for Shown<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+struct Colour(u32);
+
+impl Serialize for Colour {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("#{:06x}", colour_rgb(self.0)))
+    }
+}
+
+/// A time as RFC 3339 with as many digits as it was measured with. A time that no calendar has is left out.
+struct Time {
+    at: Timestamp,
+    digits: usize,
+}
+
+impl Time {
+    fn micros(us: i64) -> Option<Self> {
+        Timestamp::from_microsecond(us).ok().map(|at| Self { at, digits: 6 })
+    }
+
+    fn millis(ms: i64) -> Option<Self> {
+        Timestamp::from_millisecond(ms).ok().map(|at| Self { at, digits: 3 })
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:.*}", self.digits, self.at))
+    }
+}
+
+/// The pairs of a payload with the values of each key together, in the order of first appearance.
+struct Grouped<'a> {
+    pairs: Vec<(Cow<'a, str>, stt::Value<'a>)>,
+    /// Places in `pairs`, sorted so that those of one key stand together in order.
+    by_key: Vec<u32>,
+    repeats: bool,
+}
+
+impl<'a> Grouped<'a> {
+    fn of(fields: Fields<'a>) -> Self {
+        let pairs: Vec<_> = fields.pairs().map(|(key, value)| (key.text(), value)).collect();
+        // Sorting finds repeats in n log n whatever the keys are; a hash table would cost more for the usual thirty.
+        let mut by_key: Vec<u32> = (0..pairs.len() as u32).collect();
+        by_key.sort_unstable_by_key(|&at| (&*pairs[at as usize].0, at));
+        let repeats = by_key.windows(2).any(|two| pairs[two[0] as usize].0 == pairs[two[1] as usize].0);
+        Self { pairs, by_key, repeats }
+    }
+
+    /// For each place, how many values its key has there: 0 where the key has stood before.
+    fn groups(&self) -> Vec<&[u32]> {
+        let mut groups: Vec<&[u32]> = vec![&[]; self.pairs.len()];
+        for group in self.by_key.chunk_by(|&a, &b| self.pairs[a as usize].0 == self.pairs[b as usize].0) {
+            groups[group[0] as usize] = group;
+        }
+        groups
+    }
+}
+
+impl Serialize for Grouped<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if !self.repeats {
+            for (key, value) in &self.pairs {
+                map.serialize_entry(key, &value.text())?;
+            }
+            return map.end();
+        }
+        for ((key, value), group) in self.pairs.iter().zip(self.groups()) {
+            match group {
+                [] => {}
+                [_] => map.serialize_entry(key, &value.text())?,
+                places => map.serialize_entry(key, &Values(&self.pairs, places))?,
+            }
+        }
+        map.end()
+    }
+}
+
+/// The values of a key that repeats.
+struct Values<'a>(&'a [(Cow<'a, str>, stt::Value<'a>)], &'a [u32]);
+
+impl Serialize for Values<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.1.iter().map(|&at| self.0[at as usize].1.text()))
+    }
+}
+
+struct Happening<'a>(&'a Event);
+
+impl Serialize for Happening<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = Map::begin(serializer)?;
+        map.add("v", VERSION)?;
+        match self.0 {
+            Event::Gap(gap) => {
+                map.add("event", "gap")?;
+                map.add("room", gap.room.get())?;
+                map.add_some("from", Time::micros(gap.from_us))?;
+                map.add_some("to", Time::micros(gap.to_us))?;
+                map.add("reason", &gap.reason)?;
+            }
+            Event::Joined { room, at_us, server } => {
+                map.add("event", "joined")?;
+                map.add("room", room.get())?;
+                map.add_some("at", Time::micros(*at_us))?;
+                map.add("server", server)?;
+            }
+            Event::Lost { room, at_us, reason } => {
+                map.add("event", "lost")?;
+                map.add("room", room.get())?;
+                map.add_some("at", Time::micros(*at_us))?;
+                map.add("reason", reason)?;
+            }
+            Event::Status { room, at_us, status } => {
+                map.add("event", "status")?;
+                map.add("room", room.get())?;
+                map.add_some("at", Time::micros(*at_us))?;
+                map.add("status", status)?;
+            }
+            Event::Lagged { lost } => {
+                map.add("event", "lagged")?;
+                map.add("lost", lost)?;
+            }
+        }
+        map.end()
+    }
+}

@@ -1,0 +1,196 @@
+//! Raw blocks: the payloads of consecutive messages, exactly as they came, compressed together.
+//!
+//! ```text
+//! body     zstd( length u32le, payload, length u32le, payload, … )
+//! crc      CRC-32 of the body as it is stored
+//! ```
+//!
+//! Every commit writes the blocks of its own rows, so that rows and payloads live or die together. A block ends once it
+//! holds 256 KiB, so reading one never takes much memory.
+
+use std::io;
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, params};
+use thiserror::Error;
+
+/// A block that has reached this many bytes of lengths and payloads is closed.
+pub(super) const FULL_BYTES: usize = 256 * 1024;
+
+/// The most that a block may hold when it is read: far more than any that was written. What says it has more is damaged.
+const MOST_BYTES: usize = 64 * 1024 * 1024;
+
+/// Fast, and within a tenth of what higher levels reach on chat.
+const LEVEL: i32 = 1;
+
+/// Why a raw block cannot be read.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RawError {
+    /// Its bytes are not those that were written.
+    #[error("raw block {first_id} is damaged: its checksum is wrong")]
+    Checksum {
+        /// First message of the block.
+        first_id: i64,
+    },
+    /// It does not decompress.
+    #[error("raw block {first_id} is damaged: it does not decompress")]
+    Compression {
+        /// First message of the block.
+        first_id: i64,
+        /// What zstd said.
+        #[source]
+        source: io::Error,
+    },
+    /// The payloads inside do not fill it.
+    #[error("raw block {first_id} is damaged: it does not hold {count} payloads")]
+    Shape {
+        /// First message of the block.
+        first_id: i64,
+        /// How many it says it holds.
+        count: i64,
+    },
+}
+
+/// A block as it is in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stored {
+    pub(super) first_id: i64,
+    pub(super) count: i64,
+    pub(super) crc: i64,
+    pub(super) body: Vec<u8>,
+}
+
+impl Stored {
+    /// Takes a block out of a row of `first_id`, `count`, `crc`, `body`.
+    pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self { first_id: row.get(0)?, count: row.get(1)?, crc: row.get(2)?, body: row.get(3)? })
+    }
+
+    /// The last block that begins at or before `id`.
+    pub(super) fn find(conn: &Connection, id: i64) -> rusqlite::Result<Option<Self>> {
+        conn.prepare_cached(
+            "SELECT first_id, count, crc, body FROM raw_block WHERE first_id <= ?1 ORDER BY first_id DESC LIMIT 1",
+        )?
+        .query_row([id], Self::read)
+        .optional()
+    }
+
+    pub(super) fn insert(&self, conn: &Connection) -> rusqlite::Result<()> {
+        conn.prepare_cached("INSERT INTO raw_block (first_id, count, crc, body) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![self.first_id, self.count, self.crc, self.body])?;
+        Ok(())
+    }
+}
+
+/// Gathers payloads into blocks.
+pub(super) struct Builder {
+    compressor: zstd::bulk::Compressor<'static>,
+    plain: Vec<u8>,
+    first_id: i64,
+    count: i64,
+}
+
+impl Builder {
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self { compressor: zstd::bulk::Compressor::new(LEVEL)?, plain: Vec::new(), first_id: 0, count: 0 })
+    }
+
+    /// Adds the payload of message `id`, which follows on the one before. Gives the block once it is full.
+    pub(super) fn push(&mut self, id: i64, payload: &[u8]) -> io::Result<Option<Stored>> {
+        if self.count == 0 {
+            self.first_id = id;
+        }
+        self.plain.extend_from_slice(&(payload.len() as u32).to_le_bytes());
+        self.plain.extend_from_slice(payload);
+        self.count += 1;
+        if self.plain.len() < FULL_BYTES { Ok(None) } else { self.finish() }
+    }
+
+    /// Gives what was gathered, if anything was, and begins anew.
+    pub(super) fn finish(&mut self) -> io::Result<Option<Stored>> {
+        if self.count == 0 {
+            return Ok(None);
+        }
+        let body = self.compressor.compress(&self.plain)?;
+        let crc = i64::from(crc32fast::hash(&body));
+        let stored = Stored { first_id: self.first_id, count: self.count, crc, body };
+        self.clear();
+        Ok(Some(stored))
+    }
+
+    /// Forgets what was gathered.
+    pub(super) fn clear(&mut self) {
+        self.count = 0;
+        self.plain.clear();
+        // One message of 1 MiB must not cost that memory for ever.
+        self.plain.shrink_to(2 * FULL_BYTES);
+    }
+}
+
+/// A block opened: its payloads.
+#[derive(Clone, Debug)]
+pub(super) struct Block {
+    first_id: i64,
+    plain: Bytes,
+    spans: Vec<(u32, u32)>,
+}
+
+impl Block {
+    /// Checks and decompresses a block.
+    pub(super) fn open(stored: &Stored) -> Result<Self, RawError> {
+        let Stored { first_id, count, crc, ref body } = *stored;
+        if i64::from(crc32fast::hash(body)) != crc {
+            return Err(RawError::Checksum { first_id });
+        }
+        let plain =
+            zstd::bulk::decompress(body, MOST_BYTES).map_err(|source| RawError::Compression { first_id, source })?;
+        let spans = spans(&plain)
+            .filter(|spans| spans.len() as i64 == count && first_id.checked_add(count).is_some())
+            .ok_or(RawError::Shape { first_id, count })?;
+        Ok(Self { first_id, plain: plain.into(), spans })
+    }
+
+    pub(super) const fn first_id(&self) -> i64 {
+        self.first_id
+    }
+
+    /// The first message that this block does not hold any more.
+    pub(super) fn end_id(&self) -> i64 {
+        self.first_id + self.spans.len() as i64
+    }
+
+    /// Whether message `id` is in it.
+    pub(super) fn has(&self, id: i64) -> bool {
+        (self.first_id..self.end_id()).contains(&id)
+    }
+
+    /// The payload of message `id`, if it is in it. Shares the memory of the block.
+    pub(super) fn payload(&self, id: i64) -> Option<Bytes> {
+        let at = usize::try_from(id.checked_sub(self.first_id)?).ok()?;
+        self.spans.get(at).map(|&(start, end)| self.plain.slice(start as usize..end as usize))
+    }
+
+    /// All payloads with their messages.
+    pub(super) fn payloads(&self) -> impl Iterator<Item = (i64, &[u8])> {
+        (self.first_id..).zip(self.spans.iter().map(|&(start, end)| &self.plain[start as usize..end as usize]))
+    }
+
+    /// Bytes of lengths and payloads.
+    pub(super) fn size_bytes(&self) -> usize {
+        self.plain.len()
+    }
+}
+
+/// Where the payloads lie, if lengths and payloads fill `plain` exactly.
+fn spans(plain: &[u8]) -> Option<Vec<(u32, u32)>> {
+    let mut spans = Vec::new();
+    let mut at = 0;
+    while at < plain.len() {
+        let length = u32::from_le_bytes(plain.get(at..at + 4)?.try_into().ok()?) as usize;
+        let start = at + 4;
+        at = start.checked_add(length).filter(|&end| end <= plain.len())?;
+        spans.push((start as u32, at as u32));
+    }
+    Some(spans)
+}
