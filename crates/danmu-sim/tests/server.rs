@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -36,19 +36,34 @@ struct Viewer {
 
 impl Viewer {
     fn connect(simulator: &Simulator) -> Self {
-        let stream = TcpStream::connect(simulator.addresses()[0]).unwrap();
+        Self::connect_to(simulator.addresses()[0])
+    }
+
+    fn connect_to(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
         Self { stream, decoder: PacketDecoder::new(Sender::Server), heard: Vec::new() }
     }
 
     /// Logged in and in the room.
     fn joined(simulator: &Simulator, number: u64) -> Self {
-        let mut viewer = Self::connect(simulator);
-        viewer.say(&request::login(room(number)));
-        viewer.say(&request::join(room(number), request::ALL_GROUPS));
-        let kinds = viewer.hear(2).iter().map(|payload| kind(payload)).collect::<Vec<_>>();
+        Self::connect(simulator).join(number)
+    }
+
+    fn join(mut self, number: u64) -> Self {
+        self.say(&request::login(room(number)));
+        self.say(&request::join(room(number), request::ALL_GROUPS));
+        let kinds = self.hear(2).iter().map(|payload| kind(payload)).collect::<Vec<_>>();
         assert_eq!(kinds, ["loginres", "pingreq"]);
-        viewer
+        // The join has no answer, but what is asked after it has.
+        self.say("type@=keeplive/tick@=20261122/");
+        let answer = "type@=keeplive/tick@=20261122/uc@=0/rap@=0/hot@=0/ahot@=0/";
+        let end = Instant::now() + PATIENCE;
+        while !self.heard.iter().any(|payload| payload == answer) {
+            assert!(self.read() && Instant::now() < end, "no answer among {:?}", self.heard);
+        }
+        self.heard.retain(|payload| payload != answer);
+        self
     }
 
     fn say(&mut self, payload: &str) {
@@ -220,11 +235,7 @@ fn all_who_are_in_a_room_hear_the_same_on_every_address() {
     });
     assert_ne!(simulator.addresses()[0], simulator.addresses()[1]);
     let mut first = Viewer::joined(&simulator, 5);
-    let mut second = Viewer::connect(&simulator);
-    second.stream = TcpStream::connect(simulator.addresses()[1]).unwrap();
-    second.say(&request::login(room(5)));
-    second.say(&request::join(room(5), request::ALL_GROUPS));
-    second.hear(2);
+    let mut second = Viewer::connect_to(simulator.addresses()[1]).join(5);
     let late = second.hear(100);
     let early = first.hear(250);
     let from = early.iter().position(|payload| *payload == late[0]).expect("a message that both heard");
