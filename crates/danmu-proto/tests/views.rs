@@ -49,6 +49,15 @@ fn every_type_has_a_sample_and_reads_as_a_variant_of_its_own() {
 }
 
 #[test]
+fn every_type_is_explained() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/protocol.md");
+    let page = fs::read_to_string(page).unwrap();
+    for kind in Message::TYPES {
+        assert!(page.contains(&format!("`{kind}`")), "docs/protocol.md says nothing of {kind}");
+    }
+}
+
+#[test]
 fn a_type_without_a_view_keeps_its_fields() {
     for (name, payload) in samples().into_iter().filter(|(name, _)| name.starts_with("other-")) {
         let message = Message::read(&payload);
