@@ -34,6 +34,8 @@ mod budget;
 pub mod config;
 #[cfg(feature = "async")]
 pub mod dial;
+#[cfg(feature = "http")]
+pub mod directory;
 #[cfg(feature = "async")]
 mod drive;
 #[cfg(feature = "async")]
