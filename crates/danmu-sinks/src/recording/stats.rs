@@ -85,7 +85,8 @@ pub struct LinkStats {
 }
 
 impl Recording {
-    /// Counts the messages that a filter lets through, and gives the sums and the ledger of its rooms.
+    /// Counts the messages that a filter lets through, and gives the sums and the ledger of its rooms. Takes memory for
+    /// each account and each link, and none for messages.
     pub fn stats(&self, filter: &Filter) -> Result<Stats, ReadError> {
         let mut stats = Stats::default();
         self.count_messages(filter, &mut stats)?;
