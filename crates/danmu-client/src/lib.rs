@@ -1,1 +1,63 @@
-//! danmu-client
+//! Keeps Douyu chat rooms open.
+//!
+//! ```text
+//! endpoints ─▶ dial ─▶ drive (a session on a connection) ─▶ room ─▶ hub ─▶ your stream
+//!    ▲                            │ lost                     one a room       one queue a subscriber
+//!    └──── back off, budget ◀─────┘
+//! ```
+//!
+//! A [`Room`] is a stream of [`Event`]s on the tokio runtime that you have; [`Rooms`] keeps many on threads of its own.
+//!
+//! ```no_run
+//! # async fn example() {
+//! use danmu_client::{Config, Event, Room, RoomId};
+//! use danmu_proto::Message;
+//!
+//! let mut room = Room::open(RoomId::new(9999).unwrap(), Config::default());
+//! while let Some(event) = room.next().await {
+//!     if let Event::Records(records) = event {
+//!         for record in records.messages() {
+//!             if let Message::Chat(chat) = record.message() {
+//!                 println!("{}: {}", chat.name, chat.text);
+//!             }
+//!         }
+//!     }
+//! }
+//! # }
+//! ```
+
+#[cfg(feature = "async")]
+mod backoff;
+#[cfg(feature = "async")]
+mod budget;
+#[cfg(feature = "async")]
+pub mod config;
+#[cfg(feature = "async")]
+pub mod dial;
+#[cfg(feature = "http")]
+pub mod directory;
+#[cfg(feature = "async")]
+mod drive;
+#[cfg(feature = "async")]
+pub mod endpoint;
+#[cfg(feature = "async")]
+pub mod event;
+#[cfg(feature = "async")]
+pub mod queue;
+#[cfg(feature = "async")]
+pub mod room;
+#[cfg(feature = "async")]
+pub mod rooms;
+
+pub use danmu_proto::{LinkId, Record, Records, RoomId};
+
+#[cfg(feature = "async")]
+pub use {
+    config::Config,
+    dial::{Dial, DialError, Net},
+    endpoint::Endpoint,
+    event::{Event, Lost, Status},
+    queue::{Events, Overflow},
+    room::Room,
+    rooms::Rooms,
+};

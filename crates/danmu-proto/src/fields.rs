@@ -1,6 +1,7 @@
 //! A payload as a table of fields, looked up by their wire names.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::str::FromStr;
 
 use crate::stt::{self, Nested, Pairs, Value};
@@ -9,7 +10,7 @@ use crate::stt::{self, Nested, Pairs, Value};
 ///
 /// A look-up gives the first field of that name: where the server repeats a key, the first is the one that means
 /// something (`rid` in `qausrespond` is the room first and −1 later).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Fields<'a>(Value<'a>);
 
 impl<'a> Fields<'a> {
@@ -68,5 +69,12 @@ impl<'a> Fields<'a> {
 impl<'a> From<&'a Nested<'_>> for Fields<'a> {
     fn from(nested: &'a Nested<'_>) -> Self {
         Self(nested.as_str().into())
+    }
+}
+
+/// Shows the pairs.
+impl fmt::Debug for Fields<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.pairs()).finish()
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! Each type that means something to a user has a line in the table below and a struct in the file of its subject.
 //! All others are [`Message::Other`], with all their fields: event types change every year, and an unknown one is
-//! normal. To add a type, add a line here and a [`view!`](self) in `message/`.
+//! normal. To add a type, add a line here, and in `message/` a `view!` and what its summary says.
 
 use std::borrow::Cow;
 use std::str::FromStr;
 
 use crate::fields::Fields;
 use crate::stt::{self, Nested, Value};
+use crate::summary::{Summarize, Summary};
 
 /// How a wire value becomes a field of a view. A value that does not parse is absent, never an error.
 trait FromValue<'a>: Default {
@@ -22,10 +23,24 @@ impl<'a> FromValue<'a> for Cow<'a, str> {
     }
 }
 
+/// Text of an entry, which must outlive the list that it was taken from: empty if absent.
+impl<'a> FromValue<'a> for String {
+    fn from_value(value: Value<'a>) -> Self {
+        value.text().into_owned()
+    }
+}
+
 /// A structure: empty if absent.
 impl<'a> FromValue<'a> for Nested<'a> {
     fn from_value(value: Value<'a>) -> Self {
         value.nested()
+    }
+}
+
+/// A structure that few will ask for: as it stands, to be taken apart by who does.
+impl<'a> FromValue<'a> for Value<'a> {
+    fn from_value(value: Value<'a>) -> Self {
+        value
     }
 }
 
@@ -43,8 +58,29 @@ impl<'a> FromValue<'a> for bool {
     }
 }
 
-/// Declares a view: a struct whose fields name the wire fields they are read from, and the one pass that reads it.
-/// Where the server repeats a key, or several names are given, the first in the payload counts.
+/// The one pass that reads fields into the places that name them. Where the server repeats a key, or several names are
+/// given, the first in the payload counts.
+macro_rules! fill {
+    ($into:ident, $fields:expr, $($field:ident = $wire:pat,)*) => {{
+        #[derive(Default)]
+        struct Seen {
+            $($field: bool,)*
+        }
+        let mut seen = Seen::default();
+        for (key, value) in $fields.pairs() {
+            match key.plain().unwrap_or_default() {
+                $($wire if !seen.$field => {
+                    seen.$field = true;
+                    $into.$field = $crate::message::FromValue::from_value(value);
+                })*
+                _ => {}
+            }
+        }
+    }};
+}
+
+/// Declares a view of a message: a struct whose fields name the wire fields that they are read from. It borrows from
+/// the payload.
 macro_rules! view {
     (
         $(#[$doc:meta])*
@@ -64,30 +100,62 @@ macro_rules! view {
         impl<'a> $name<'a> {
             /// Reads the view from the fields of a payload, or of a nested map.
             pub fn read(fields: $crate::fields::Fields<'a>) -> Self {
-                #[derive(Default)]
-                struct Seen {
-                    $($field: bool,)*
-                }
                 let mut view = Self { fields, ..Self::default() };
-                let mut seen = Seen::default();
-                for (key, value) in fields.pairs() {
-                    match key.plain().unwrap_or_default() {
-                        $($wire if !seen.$field => {
-                            seen.$field = true;
-                            view.$field = $crate::message::FromValue::from_value(value);
-                        })*
-                        _ => {}
-                    }
-                }
+                fill!(view, fields, $($field = $wire,)*);
                 view
             }
         }
     };
 }
 
+/// Declares an entry of a nested list, or a nested map. It owns its text: inside a list every `@=` is escaped, so what
+/// is read from an entry never lies in the payload as such.
+macro_rules! entry {
+    (
+        $(#[$doc:meta])*
+        $name:ident {
+            $($(#[$field_doc:meta])* $field:ident: $type:ty = $wire:pat,)*
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct $name {
+            $($(#[$field_doc])* pub $field: $type,)*
+        }
+
+        impl $crate::message::Entry for $name {
+            fn read(fields: $crate::fields::Fields<'_>) -> Self {
+                let mut entry = Self::default();
+                fill!(entry, fields, $($field = $wire,)*);
+                entry
+            }
+        }
+    };
+}
+
+/// What `entry!` declares.
+trait Entry {
+    fn read(fields: Fields<'_>) -> Self;
+}
+
+/// The maps in a list, in order. An item without a single pair is none: some lists have a lone `|` between their maps.
+fn entries<T: Entry>(list: &Nested<'_>) -> impl Iterator<Item = T> {
+    list.items()
+        .map(Value::nested)
+        .filter(|item| item.pairs().next().is_some())
+        .map(|item| T::read(Fields::from(&item)))
+}
+
 pub mod chat;
 pub mod control;
 pub mod gift;
+pub mod noble;
+pub mod notice;
+pub mod rank;
+pub mod room;
+pub mod treasure;
+pub mod viewer;
 
 /// Gives the enum, how a payload becomes one, and the list of the types.
 macro_rules! messages {
@@ -126,6 +194,15 @@ macro_rules! messages {
                 }
             }
         }
+
+        impl Summarize for Message<'_> {
+            fn summarize(&self) -> Summary<'_> {
+                match self {
+                    $(Self::$variant(view) => view.summarize(),)*
+                    Self::Other(_) => Summary::default(),
+                }
+            }
+        }
     };
 }
 
@@ -134,10 +211,116 @@ messages! {
     "chatmsg" => Chat(chat::Chat<'a>),
     /// Chat with something around it: the paid, timed super chat above all.
     "comm_chatmsg" => WrappedChat(chat::WrappedChat<'a>),
+    /// Super chats once more, with what was really paid for them.
+    "voice_trlt" => VoiceChats(chat::VoiceChats<'a>),
+
+    /// A line of chat that flies over the whole site.
+    "cthn" => FlyingChat(notice::FlyingChat<'a>),
+    /// An advertisement that looks like chat.
+    "ssd" => SiteChat(notice::SiteChat<'a>),
+    /// A notice by Douyu.
+    "rsm" => SystemNotice(notice::SystemNotice<'a>),
+    /// A notice over the screen of a room.
+    "configscreen" => ScreenNotice(notice::ScreenNotice<'a>),
+    /// News for the whole site, as JSON.
+    "gbroadcast" => SiteNews(notice::SiteNews<'a>),
+
     /// A gift, or one step of a run of them.
     "dgb" => Gift(gift::Gift<'a>),
+    /// A notice about a run of gifts that `dgb` has told of already.
+    "hit" => Combo(gift::Gift<'a>),
+    /// A large gift, told to the whole site: an echo of a `dgb` somewhere.
+    "spbc" => GiftBroadcast(gift::GiftBroadcast<'a>),
+    /// A "deserve" title was bought.
+    "bc_buy_deserve" => Deserve(gift::Deserve<'a>),
+    /// A title was won by gifts.
+    "gift_title" => GiftTitle(gift::GiftTitle<'a>),
+
+    /// Fish balls for being there.
+    "onlinegift" => OnlineReward(treasure::OnlineReward<'a>),
+    /// A treasure box appeared.
+    "tsboxb" => BoxAppeared(treasure::BoxAppeared<'a>),
+    /// A treasure box was opened.
+    "tsgs" => BoxOpened(treasure::BoxOpened<'a>),
+    /// Fish balls were taken from a box.
+    "ggbb" => BoxCoins(treasure::BoxCoins<'a>),
+    /// A prop was taken from a box.
+    "gpbc" => BoxProp(treasure::BoxProp<'a>),
+
+    /// A viewer came in.
+    "uenter" => Enter(viewer::Enter<'a>),
+    /// A viewer rose a level.
+    "upgrade" => LevelUp(viewer::LevelUp<'a>),
+    /// A fan medal rose a level.
+    "blab" => MedalUp(viewer::MedalUp<'a>),
+    /// A viewer shared the room.
+    "srres" => Share(viewer::Share<'a>),
+    /// Viewers liked the room.
+    "ruclp" => Likes(viewer::Likes<'a>),
+    /// A viewer was muted.
+    "newblackres" | "blackres" => Mute(viewer::Mute<'a>),
+    /// A viewer became admin of the room, or is none any more.
+    "setadminres" => AdminChange(viewer::AdminChange<'a>),
+
+    /// Someone became a noble.
+    "anbc" => NobleOpened(noble::NobleBroadcast<'a>),
+    /// Someone stays a noble.
+    "rnewbc" => NobleRenewed(noble::NobleBroadcast<'a>),
+    /// The nobles who are in the room.
+    "online_noble_list" => NobleList(noble::NobleList<'a>),
+    /// How many nobles of which rank are in the room.
+    "noble_num_info" => NobleCounts(noble::NobleCounts<'a>),
+    /// How many guests of honour are in the room.
+    "oni" => GuestCount(noble::GuestCount<'a>),
+    /// Someone became a diamond fan.
+    "dfobc" | "odfbc" => DiamondFanOpened(noble::DiamondFan<'a>),
+    /// Someone stays a diamond fan.
+    "dfrbc" | "rndfbc" => DiamondFanRenewed(noble::DiamondFan<'a>),
+
+    /// The broadcast began or ended.
+    "rss" => LiveStatus(room::LiveStatus<'a>),
+    /// The streamer is away.
+    "al" => StreamerAway(room::StreamerPresence<'a>),
+    /// The streamer is back.
+    "ab" => StreamerBack(room::StreamerPresence<'a>),
+    /// The streamer rose a level.
+    "upbc" => StreamerLevelUp(room::StreamerLevelUp<'a>),
+    /// The streamer's experience.
+    "synexp" => StreamerExperience(room::StreamerExperience<'a>),
+    /// The room's heat.
+    "qausrespond" => Heat(room::Heat<'a>),
+    /// A lottery began.
+    "lds" => LotteryStart(room::LotteryStart<'a>),
+    /// A lottery ended.
+    "lde" => LotteryEnd(room::LotteryEnd<'a>),
+
+    /// Who gave most: this week, ever, today.
+    "ranklist" => GiverRanking(rank::GiverRanking<'a>),
+    /// Viewers by level.
+    "ul_ranklist" => LevelRanking(rank::LevelRanking<'a>),
+    /// Fans by closeness.
+    "frank" => FanRanking(rank::FanRanking<'a>),
+    /// Fans by closeness, this week.
+    "fswrank" => WeeklyFanRanking(rank::FanRanking<'a>),
+    /// Diamond fans.
+    "dfrank" => DiamondFanRanking(rank::FanRanking<'a>),
+    /// Someone rose among the ten who gave most.
+    "rankup" => RankUp(rank::RankUp<'a>),
+    /// The room's place in its category.
+    "rri" => CategoryPlace(rank::CategoryPlace<'a>),
+    /// The rooms that lead a category.
+    "rlcn" => CategoryRanking(rank::CategoryRanking<'a>),
+    /// The room's, or someone's, place in a weekly ranking.
+    "wirt" | "wiru" => WeeklyPlace(rank::WeeklyPlace<'a>),
+
     /// Answer to the login.
     "loginres" => Login(control::Login<'a>),
+    /// Follows the login; wants no answer.
+    "pingreq" => Ping(control::Ping<'a>),
+    /// Answer to a heartbeat of the old kind.
+    "keeplive" => KeepAlive(control::KeepAlive<'a>),
+    /// Answer to a subscription.
+    "subres" => Subscribed(control::Subscribed<'a>),
     /// The server's last word before it closes.
     "error" => Error(control::Error<'a>),
 }

@@ -113,8 +113,11 @@ pub enum PacketError {
 /// ```
 #[derive(Clone, Debug)]
 pub struct PacketDecoder {
-    from: Sender,
+    /// Whose packets these are; `None` for a file that may hold both sides of a conversation.
+    from: Option<Sender>,
     limit: u32,
+    /// Bytes of the whole packets so far.
+    position: u64,
     /// The beginning of a packet whose end has not come yet; empty between packets.
     tail: Vec<u8>,
     /// Set by the first fault, and returned ever after.
@@ -129,7 +132,12 @@ impl PacketDecoder {
 
     /// A decoder that accepts packets with a `length` of up to `limit`.
     pub const fn with_limit(from: Sender, limit: u32) -> Self {
-        Self { from, limit, tail: Vec::new(), failed: None }
+        Self { from: Some(from), limit, position: 0, tail: Vec::new(), failed: None }
+    }
+
+    /// A decoder of packets of either side, for files that hold a conversation.
+    pub const fn any() -> Self {
+        Self { from: None, limit: MAX_LENGTH, position: 0, tail: Vec::new(), failed: None }
     }
 
     /// Hands every whole payload in `bytes` to `each`, in place, and keeps the partial tail for the next call.
@@ -155,11 +163,17 @@ impl PacketDecoder {
         !self.tail.is_empty()
     }
 
+    /// How many bytes the whole packets so far had: where the next one begins, or where the fault is.
+    pub const fn position(&self) -> u64 {
+        self.position
+    }
+
     fn cut(&mut self, mut bytes: &[u8], each: &mut impl FnMut(&[u8])) -> Result<(), PacketError> {
         if !self.tail.is_empty() {
             bytes = self.finish_tail(bytes)?;
             let Some(payload) = self.whole(&self.tail)? else { return Ok(()) };
             each(payload);
+            self.position += (payload.len() + HEADER + 1) as u64;
             if self.tail.capacity() > KEEP {
                 self.tail = Vec::new();
             } else {
@@ -168,7 +182,9 @@ impl PacketDecoder {
         }
         while let Some(payload) = self.whole(bytes)? {
             each(payload);
-            bytes = &bytes[payload.len() + HEADER + 1..];
+            let size = payload.len() + HEADER + 1;
+            self.position += size as u64;
+            bytes = &bytes[size..];
         }
         self.tail.extend_from_slice(bytes);
         Ok(())
@@ -218,13 +234,22 @@ impl PacketDecoder {
         }
         let Some(header) = bytes.get(8..HEADER) else { return Ok(None) };
         let found = u16::from_le_bytes([header[0], header[1]]);
-        if found != self.from.kind() {
-            return Err(PacketError::WrongKind { found, expected: self.from.kind() });
+        if let Some(error) = self.wrong_kind(found) {
+            return Err(error);
         }
         if (header[2], header[3]) != (0, 0) {
             return Err(PacketError::Flags { encrypt: header[2], reserved: header[3] });
         }
         Ok(Some(length as usize + 4))
+    }
+
+    fn wrong_kind(&self, found: u16) -> Option<PacketError> {
+        let expected = match self.from {
+            Some(from) => from.kind(),
+            None if found == Sender::Client.kind() => return None,
+            None => Sender::Server.kind(),
+        };
+        (found != expected).then_some(PacketError::WrongKind { found, expected })
     }
 }
 
@@ -241,4 +266,38 @@ pub fn encode(from: Sender, payload: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(&[0, 0]);
     out.extend_from_slice(payload);
     out.push(0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_allocates_nothing_before_its_bytes_are_there() {
+        let mut decoder = PacketDecoder::with_limit(Sender::Server, u32::MAX);
+        let mut header = vec![0xf0, 0xff, 0xff, 0x7f, 0xf0, 0xff, 0xff, 0x7f, 0xb2, 2, 0, 0];
+        decoder.read(&header, |_| {}).unwrap();
+        assert!(decoder.tail.capacity() < 100, "a length within the limit is a promise, not a fact");
+
+        header.splice(..4, [0xff; 4]);
+        let mut decoder = PacketDecoder::new(Sender::Server);
+        decoder.read(&header, |_| {}).unwrap_err();
+        assert_eq!(decoder.tail.capacity(), 0);
+    }
+
+    #[test]
+    fn a_large_tail_gives_its_memory_back_and_a_small_one_is_used_again() {
+        let mut decoder = PacketDecoder::new(Sender::Server);
+        let mut in_two = |size: usize| {
+            let mut wire = Vec::new();
+            encode(Sender::Server, &vec![b'x'; size], &mut wire);
+            decoder.read(&wire[..size], |_| {}).unwrap();
+            decoder.read(&wire[size..], |_| {}).unwrap();
+            decoder.tail.capacity()
+        };
+        assert_eq!(in_two(500_000), 0);
+        let small = in_two(500);
+        assert!((500..=KEEP).contains(&small), "{small}");
+        assert_eq!(in_two(500), small);
+    }
 }

@@ -188,13 +188,18 @@ pub struct Session {
     /// When the packet began that is not finished yet.
     began: Option<Instant>,
     paused: Option<Instant>,
+    /// The last tick: the latest time that is surely over.
+    ticked: Instant,
 }
+
+/// How long to wait if nothing at all is due.
+const FAR: Duration = Duration::from_secs(3600);
 
 #[derive(Clone, Debug)]
 enum State {
     LoggingIn { until: Instant },
     LoggedIn { joined: bool },
-    Leaving { until: Instant },
+    Leaving { until: Instant, joined: bool },
     Closed(Reason),
 }
 
@@ -211,6 +216,7 @@ impl Session {
             heard: now,
             began: None,
             paused: None,
+            ticked: now,
             config,
         };
         session.send(&request::login(session.config.room));
@@ -250,9 +256,10 @@ impl Session {
 
     /// Does what is due at `now`: heartbeats and deadlines. Calling it early or often harms nothing.
     pub fn tick(&mut self, now: Instant) {
+        self.ticked = now;
         match self.state {
             State::Closed(_) => return,
-            State::Leaving { until } if now >= until => return self.close(Reason::LoggedOut),
+            State::Leaving { until, .. } if now >= until => return self.close(Reason::LoggedOut),
             State::LoggingIn { until } if self.paused.is_none() && now >= until => {
                 return self.close(Reason::NoLogin(self.config.login));
             }
@@ -283,12 +290,12 @@ impl Session {
         }
         let own = match self.state {
             State::LoggingIn { until } if self.paused.is_none() => Some(until),
-            State::Leaving { until } => Some(until),
+            State::Leaving { until, .. } => Some(until),
             _ => None,
         };
         let next = [own, self.beat_at(), self.silent_at(), self.unfinished_at()].into_iter().flatten().min();
-        // Nothing is due only while reading and heartbeat are both paused; any far time will do.
-        Output::Wait(next.unwrap_or(self.heard + Duration::from_secs(3600)))
+        // Nothing is due while the heartbeat is paused. Any far time will do, but it must move on with each tick.
+        Output::Wait(next.unwrap_or(self.ticked + FAR))
     }
 
     /// Joins the room: for sessions without `auto_join`. Does nothing before the login is answered, or a second time.
@@ -304,7 +311,9 @@ impl Session {
 
     /// Sends any other request.
     pub fn send(&mut self, payload: &str) {
-        packet::encode(Sender::Client, payload.as_bytes(), &mut self.unsent);
+        if !matches!(self.state, State::Closed(_)) {
+            packet::encode(Sender::Client, payload.as_bytes(), &mut self.unsent);
+        }
     }
 
     /// Says good-bye, and waits a moment for the server to close. What it still sends is received as before.
@@ -313,7 +322,7 @@ impl Session {
             State::Closed(_) | State::Leaving { .. } => {}
             State::LoggingIn { .. } | State::LoggedIn { .. } => {
                 self.send(&request::logout());
-                self.state = State::Leaving { until: now + self.config.logout };
+                self.state = State::Leaving { until: now + self.config.logout, joined: self.is_joined() };
             }
         }
     }
@@ -355,9 +364,9 @@ impl Session {
         }
     }
 
-    /// Whether the room has been joined.
+    /// Whether the session is in the room: joined, and not over.
     pub const fn is_joined(&self) -> bool {
-        matches!(self.state, State::LoggedIn { joined: true } | State::Leaving { .. })
+        matches!(self.state, State::LoggedIn { joined: true } | State::Leaving { joined: true, .. })
     }
 
     fn hear(&mut self, now: Instant, answer: Answer) {

@@ -1,14 +1,17 @@
 //! What every sink asks of a message, whatever its type: who, what, when, and what it cost.
 //!
-//! A summary is what a terminal shows, what a recording keeps in columns, and what JSON says: one place decides which
-//! wire field means what.
+//! A summary is what a terminal shows, what a recording keeps in columns, and what JSON says. The words are here; how each
+//! type is put into them stands beside its view, in [`message`](crate::message).
+//!
+//! What happened once may be told of more than once. Whoever sums gifts counts type `dgb` alone: `hit` and `spbc` tell of
+//! the same gifts again, `gpbc` of props that were taken and not given. Whoever sums super chats counts those that
+//! [are one](Summary::is_superchat): `voice_trlt` tells of the same again.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use crate::fields::Fields;
-use crate::message::chat::Chat;
-use crate::message::{Message, gift};
+use crate::message::Message;
 use crate::record::RoomId;
 
 /// A message in the same words for all types. What does not apply, or was not said, is absent.
@@ -38,13 +41,13 @@ pub struct Summary<'a> {
     pub colour: Option<u32>,
     /// Program that it was sent with.
     pub client: Option<Client>,
-    /// What was given.
+    /// What was given. To sum gifts, count type `dgb` alone: see [the module](self).
     pub gift: Option<Gift<'a>>,
-    /// What was paid, in fen (1/100 yuan), where the message says so.
+    /// What was paid, in fen (1/100 yuan), where the message says so: super chats and diamond fans.
     pub price_fen: Option<u64>,
-    /// How long it lasts, in seconds: a super chat on the screen, a subscription.
+    /// How long it lasts, in seconds: a super chat on the screen, a muting.
     pub duration_s: Option<u64>,
-    /// Name of who receives it.
+    /// Name of who receives it: a gift, a broadcast noble, what was in a box, a muting.
     pub receiver: Option<Cow<'a, str>>,
     /// What is odd about the message.
     pub flags: Flags,
@@ -73,7 +76,7 @@ pub struct Medal<'a> {
 pub struct Gift<'a> {
     /// Which of the two number spaces `id` is from.
     pub kind: GiftKind,
-    /// Its number.
+    /// Its number; 0 if the message does not say.
     pub id: u64,
     /// Its name, where the message says so.
     pub name: Option<Cow<'a, str>>,
@@ -134,7 +137,7 @@ impl Role {
         [Self::Admin, Self::Streamer, Self::SuperAdmin].into_iter().find(|role| role.name() == name)
     }
 
-    fn of(room: Option<u32>, platform: Option<u32>) -> Option<Self> {
+    pub(crate) fn of(room: Option<u32>, platform: Option<u32>) -> Option<Self> {
         match (platform, room) {
             (Some(5), _) => Some(Self::SuperAdmin),
             (_, Some(5)) => Some(Self::Streamer),
@@ -179,7 +182,7 @@ pub struct Flags(pub u8);
 impl Flags {
     /// Said in another room than the one that was joined.
     pub const FOREIGN: Self = Self(1);
-    /// Chat that may be automated: see [`Chat::is_suspect`].
+    /// Chat that may be automated: see [`Chat::is_suspect`](crate::message::chat::Chat::is_suspect).
     pub const SUSPECT: Self = Self(2);
     /// Holds bytes that are not UTF-8, shown as U+FFFD.
     pub const LOSSY: Self = Self(4);
@@ -214,93 +217,69 @@ pub const fn colour_rgb(code: u32) -> u32 {
 }
 
 impl Message<'_> {
-    /// The message in the words that all types share. `joined` is the room that was joined to hear it.
-    pub fn summary(&self, joined: RoomId) -> Summary<'_> {
-        let mut summary = match self {
-            Self::Chat(chat) => of_chat(chat),
-            Self::WrappedChat(wrapped) => {
-                let chat = wrapped.chat();
-                Summary {
-                    sent_ms: wrapped.sent_ms,
-                    user: chat.user.or(wrapped.user),
-                    name: filled_owned(chat.name),
-                    text: Some(chat.text),
-                    level: chat.level,
-                    role: Role::of(chat.room_role, chat.platform_role),
-                    noble: chat.noble.filter(|&rank| rank > 0),
-                    medal: medal_owned(chat.medal, chat.medal_level, chat.medal_room),
-                    price_fen: wrapped.price_fen.filter(|&price| price > 0),
-                    duration_s: wrapped.seconds.filter(|&seconds| seconds > 0).map(u64::from),
-                    ..Summary::default()
-                }
-            }
-            Self::Gift(gift) => of_gift(gift),
-            _ => Summary::default(),
-        };
+    /// The message in the words that all types share. `joined` is the room that was joined to hear it; with `None`,
+    /// nothing is foreign.
+    pub fn summary(&self, joined: impl Into<Option<RoomId>>) -> Summary<'_> {
         let fields = self.fields();
+        let mut summary = self.summarize();
         summary.kind = fields.kind();
-        summary.flags =
-            summary.flags.with(Flags::FOREIGN, is_foreign(fields, joined)).with(Flags::LOSSY, fields.is_lossy());
+        summary.flags = summary
+            .flags
+            .with(Flags::FOREIGN, joined.into().is_some_and(|joined| is_foreign(fields, joined)))
+            .with(Flags::LOSSY, fields.is_lossy());
         summary
     }
 }
 
-fn of_chat<'m>(chat: &'m Chat<'_>) -> Summary<'m> {
-    Summary {
-        sent_ms: chat.sent_ms(),
-        id: filled(&chat.id),
-        user: chat.user,
-        name: filled(&chat.name),
-        text: Some(Cow::Borrowed(&chat.text)),
-        level: chat.level,
-        role: Role::of(chat.room_role, chat.platform_role),
-        noble: chat.noble.filter(|&rank| rank > 0),
-        medal: medal(&chat.medal, chat.medal_level, chat.medal_room),
-        colour: chat.colour.filter(|&code| code > 0),
-        client: Some(Client(chat.client.unwrap_or(0))),
-        flags: Flags::default().with(Flags::SUSPECT, chat.is_suspect()),
-        ..Summary::default()
-    }
-}
-
-fn of_gift<'m>(gift: &'m gift::Gift<'_>) -> Summary<'m> {
-    // Props have gift number 0, and bought gifts may have a prop number beside their own.
-    let (kind, id) = match (gift.gift, gift.prop) {
-        (Some(id), _) if id > 0 => (GiftKind::Gift, id),
-        (_, prop) => (GiftKind::Prop, prop.unwrap_or(0)),
-    };
-    Summary {
-        user: gift.user,
-        name: filled(&gift.name),
-        level: gift.level,
-        role: Role::of(gift.room_role, gift.platform_role),
-        noble: gift.noble.filter(|&rank| rank > 0),
-        medal: medal(&gift.medal, gift.medal_level, gift.medal_room),
-        client: gift.client.map(Client),
-        gift: Some(Gift { kind, id, name: filled(&gift.gift_name), count: gift.count(), hits: gift.hits }),
-        receiver: filled(&gift.receiver_name),
-        ..Summary::default()
+/// What a view says in the words that all types share; by default nothing. The rest is the same for all types and added
+/// by [`Message::summary`].
+pub(crate) trait Summarize {
+    fn summarize(&self) -> Summary<'_> {
+        Summary::default()
     }
 }
 
 /// The first positive `rid` is not the room that was joined. 0 and negative numbers mean the whole site.
+/// The room that a message itself names: the first positive `rid`. 0 and negative numbers mean the whole site.
+pub fn own_room(fields: Fields<'_>) -> Option<RoomId> {
+    fields.all("rid").find_map(|rid| rid.number().and_then(RoomId::new))
+}
+
 fn is_foreign(fields: Fields<'_>, joined: RoomId) -> bool {
-    let first = fields.all("rid").find_map(|rid| rid.number::<i64>().filter(|&rid| rid > 0));
+    let first = fields.all("rid").find_map(|rid| positive(rid.number::<i64>()));
     first.is_some_and(|rid| rid != joined.as_i64())
 }
 
-fn filled(text: &str) -> Option<Cow<'_, str>> {
-    (!text.is_empty()).then_some(Cow::Borrowed(text))
+/// Text that says something.
+pub(crate) fn filled(text: &str) -> Option<Cow<'_, str>> {
+    filled_owned(text)
 }
 
-fn filled_owned(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
-    (!text.is_empty()).then_some(text)
+/// The same of text that does not outlive the caller otherwise.
+pub(crate) fn filled_owned<'a>(text: impl Into<Cow<'a, str>>) -> Option<Cow<'a, str>> {
+    Some(text.into()).filter(|text| !text.is_empty())
 }
 
-fn medal(name: &str, level: Option<u32>, room: Option<u64>) -> Option<Medal<'_>> {
-    medal_owned(Cow::Borrowed(name), level, room)
+/// A number that says something: guests, no rank and no price are 0 on the wire.
+pub(crate) fn positive<T: Default + PartialOrd>(number: Option<T>) -> Option<T> {
+    number.filter(|number| *number > T::default())
 }
 
-fn medal_owned(name: Cow<'_, str>, level: Option<u32>, room: Option<u64>) -> Option<Medal<'_>> {
-    filled_owned(name).map(|name| Medal { name, level, room: room.filter(|&room| room > 0) })
+/// Whole seconds as milliseconds.
+pub(crate) fn seconds_to_ms(seconds: Option<i64>) -> Option<i64> {
+    positive(seconds)?.checked_mul(1000)
+}
+
+/// A medal, if there is one.
+pub(crate) fn medal(name: &str, level: Option<u32>, room: Option<u64>) -> Option<Medal<'_>> {
+    medal_owned(name, level, room)
+}
+
+/// The same of a name that does not outlive the caller otherwise.
+pub(crate) fn medal_owned<'a>(
+    name: impl Into<Cow<'a, str>>,
+    level: Option<u32>,
+    room: Option<u64>,
+) -> Option<Medal<'a>> {
+    filled_owned(name).map(|name| Medal { name, level, room: positive(room) })
 }

@@ -1,1 +1,26 @@
-//! danmu-sim
+//! A danmu server for tests, demos, load and faults: by protocol, a client cannot tell it from Douyu's.
+//!
+//! ```text
+//! peer       the server's side of one conversation, without a socket
+//! scenario   what a room says: seeded, repeatable, without a clock
+//! feed       a scenario, or a tape of payloads from a file
+//! server     Simulator: all of it on TCP
+//! sent       what went out, to be compared with what came in
+//! ```
+
+mod connection;
+pub mod feed;
+mod outbox;
+mod pace;
+pub mod peer;
+mod rooms;
+pub mod scenario;
+pub mod sent;
+pub mod server;
+mod write;
+
+pub use feed::{Feed, FeedError, Tape};
+pub use peer::Peer;
+pub use scenario::Scenario;
+pub use sent::Sent;
+pub use server::{Config, Simulator, StartError};

@@ -30,9 +30,14 @@ impl Types {
         Self(names.into_iter().map(Into::into).collect())
     }
 
+    /// Whether every type is one of these.
+    pub const fn is_all(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether a message is of one of these types; of every type if there are none.
     pub fn has(&self, summary: &Summary<'_>) -> bool {
-        self.0.is_empty()
+        self.is_all()
             || self.0.iter().any(|name| match wire_name(name) {
                 _ if name == "superchat" => summary.is_superchat(),
                 wire => summary.kind == wire,

@@ -3,7 +3,11 @@
 use std::borrow::Cow;
 
 use crate::fields::Fields;
-use crate::stt::Nested;
+use crate::message::entries;
+use crate::stt::{Nested, Value};
+use crate::summary::{
+    Client, Flags, Role, Summarize, Summary, filled, filled_owned, medal, medal_owned, positive, seconds_to_ms,
+};
 
 view! {
     /// `chatmsg`: a line of chat.
@@ -40,6 +44,14 @@ view! {
         medal_room: Option<u64> = "brid",
         /// Level of this room's medal even when another is worn.
         fan_level: Option<u32> = "fl",
+        /// Whether the sender is a fan of this room.
+        is_fan: bool = "ifs",
+        /// Whether the sender is a diamond fan.
+        diamond_fan: bool = "diaf",
+        /// Level of the sender as a streamer.
+        streamer_level: Option<u32> = "ol",
+        /// Whether the line has a noble's look.
+        noble_look: bool = "nc",
         /// Whether the line is highlighted.
         highlighted: bool = "hl",
         /// Path of the sender's picture.
@@ -48,10 +60,10 @@ view! {
         trust: Option<u32> = "dms",
         /// Normal, visible chat (sent since about 2025).
         visible: bool = "if",
-        /// Effects: a list of maps `eid`, `etp`, `sc`, `ef`.
-        effects: Nested<'a> = "el",
-        /// Decorations: a list of numbers.
-        decorations: Nested<'a> = "ail",
+        /// Effects: nested, a list of maps `eid`, `etp`, `sc`, `ef`.
+        effects: Value<'a> = "el",
+        /// Decorations: nested, a list of numbers.
+        decorations: Value<'a> = "ail",
     }
 }
 
@@ -71,6 +83,26 @@ impl Chat<'_> {
     }
 }
 
+impl Summarize for Chat<'_> {
+    fn summarize(&self) -> Summary<'_> {
+        Summary {
+            sent_ms: self.sent_ms(),
+            id: filled(&self.id),
+            user: self.user,
+            name: filled(&self.name),
+            text: Some(Cow::Borrowed(&self.text)),
+            level: self.level,
+            role: Role::of(self.room_role, self.platform_role),
+            noble: positive(self.noble),
+            medal: medal(&self.medal, self.medal_level, self.medal_room),
+            colour: positive(self.colour),
+            client: Some(Client(self.client.unwrap_or(0))),
+            flags: Flags::default().with(Flags::SUSPECT, self.is_suspect()),
+            ..Summary::default()
+        }
+    }
+}
+
 view! {
     /// `comm_chatmsg`: chat inside a frame. `kind` tells which: `voiceDanmu` is the paid super chat, `pandora` a box notice.
     WrappedChat {
@@ -84,10 +116,14 @@ view! {
         inner: Nested<'a> = "chatmsg",
         /// Price in fen (1/100 yuan), 0 or absent if nothing was paid.
         price_fen: Option<u64> = "cprice",
+        /// What was paid of it, in fen: less where a voucher helped.
+        paid_fen: Option<u64> = "crealPrice",
         /// How many seconds it stays on screen.
         seconds: Option<u32> = "cet",
         /// When, in milliseconds since the Unix epoch.
         sent_ms: Option<i64> = "now",
+        /// Number of the super chat, 19 digits.
+        number: Option<u64> = "vrid",
     }
 }
 
@@ -100,5 +136,89 @@ impl WrappedChat<'_> {
     /// Only what was paid for and is timed is a super chat.
     pub fn is_superchat(&self) -> bool {
         self.price_fen.unwrap_or(0) > 0 && self.seconds.unwrap_or(0) > 0
+    }
+}
+
+impl Summarize for WrappedChat<'_> {
+    fn summarize(&self) -> Summary<'_> {
+        let chat = self.chat();
+        Summary {
+            sent_ms: positive(self.sent_ms),
+            user: chat.user.or(self.user),
+            level: chat.level,
+            role: Role::of(chat.room_role, chat.platform_role),
+            noble: positive(chat.noble),
+            medal: medal_owned(chat.medal, chat.medal_level, chat.medal_room),
+            price_fen: positive(self.price_fen),
+            duration_s: positive(self.seconds).map(u64::from),
+            name: filled_owned(chat.name),
+            text: filled_owned(chat.text),
+            ..Summary::default()
+        }
+    }
+}
+
+view! {
+    /// `voice_trlt`: super chats that a `comm_chatmsg` tells of too, up to a minute before or after, and as a list of all
+    /// that are still to be seen. Known from programs only: none was recorded.
+    VoiceChats {
+        /// Room.
+        room: Option<i64> = "rid",
+        /// What to do with them: 1 show these and no others, 2 add them, else take them away.
+        action: Option<u32> = "mtype",
+        /// The super chats: see [`VoiceChats::chats`].
+        list: Nested<'a> = "list",
+    }
+}
+
+impl VoiceChats<'_> {
+    /// The super chats in it.
+    pub fn chats(&self) -> impl Iterator<Item = VoiceChat> {
+        entries(&self.list)
+    }
+}
+
+/// Of the first in the list, which is the only one unless the list is repeated for who comes late.
+impl Summarize for VoiceChats<'_> {
+    fn summarize(&self) -> Summary<'_> {
+        let Some(chat) = self.chats().next() else { return Summary::default() };
+        Summary {
+            sent_ms: seconds_to_ms(chat.accepted_s),
+            user: chat.user,
+            price_fen: positive(chat.paid_fen),
+            duration_s: chat.duration_s(),
+            name: filled_owned(chat.name),
+            text: filled_owned(chat.text),
+            ..Summary::default()
+        }
+    }
+}
+
+entry! {
+    /// A super chat in [`VoiceChats`].
+    VoiceChat {
+        /// Number of the super chat.
+        number: Option<u64> = "vrId",
+        /// Account number of the sender.
+        user: Option<u64> = "uid",
+        /// Nickname of the sender.
+        name: String = "un",
+        /// The text.
+        text: String = "content",
+        /// Price in fen.
+        price_fen: Option<u64> = "price",
+        /// What was paid of it, in fen: less where a voucher helped, down to 0.
+        paid_fen: Option<u64> = "realPrice",
+        /// When it was let through, in seconds since the Unix epoch.
+        accepted_s: Option<i64> = "acptime",
+        /// When it leaves the screen, in seconds since the Unix epoch.
+        ends_s: Option<i64> = "etime",
+    }
+}
+
+impl VoiceChat {
+    /// How many seconds it stays on screen.
+    pub fn duration_s(&self) -> Option<u64> {
+        positive(u64::try_from(self.ends_s?.checked_sub(self.accepted_s?)?).ok())
     }
 }

@@ -2,8 +2,14 @@
 
 use std::borrow::Cow;
 
+use crate::fields::Fields;
+use crate::message::Entry as _;
+use crate::stt::Nested;
+use crate::summary::{self, Client, GiftKind, Role, Summarize, Summary, filled, filled_owned, medal, positive};
+
 view! {
-    /// `dgb`: a gift, or one step of a run of them. Has no id, no time and no price.
+    /// `dgb`: a gift, or one step of a run of them. Has no id, no time and no price. `hit`, a notice about such a run, has
+    /// the same fields.
     Gift {
         /// Room.
         room: Option<i64> = "rid",
@@ -43,6 +49,10 @@ view! {
         receiver_name: Cow<'a, str> = "receive_nn",
         /// Path of the giver's picture.
         avatar: Cow<'a, str> = "ic",
+        /// Level of this room's medal even when another is worn.
+        fan_level: Option<u32> = "fl",
+        /// Whether the giver is a diamond fan.
+        diamond_fan: bool = "diaf",
     }
 }
 
@@ -50,5 +60,161 @@ impl Gift<'_> {
     /// How many in this event: 1 unless the server says otherwise.
     pub fn count(&self) -> u32 {
         self.number.unwrap_or(1)
+    }
+}
+
+impl Summarize for Gift<'_> {
+    fn summarize(&self) -> Summary<'_> {
+        // Props have gift number 0, and bought gifts may have a prop number beside their own.
+        let (kind, id) = match (self.gift, self.prop) {
+            (Some(id), _) if id > 0 => (GiftKind::Gift, id),
+            (_, prop) => (GiftKind::Prop, prop.unwrap_or(0)),
+        };
+        Summary {
+            user: self.user,
+            name: filled(&self.name),
+            level: self.level,
+            role: Role::of(self.room_role, self.platform_role),
+            noble: positive(self.noble),
+            medal: medal(&self.medal, self.medal_level, self.medal_room),
+            client: self.client.map(Client),
+            gift: Some(summary::Gift { kind, id, name: filled(&self.gift_name), count: self.count(), hits: self.hits }),
+            receiver: filled(&self.receiver_name),
+            ..Summary::default()
+        }
+    }
+}
+
+view! {
+    /// `spbc`: a large gift, told to the whole site. Whoever sums gifts leaves this out: it echoes a `dgb` of the room that
+    /// it was given in.
+    GiftBroadcast {
+        /// 0, a negative number, or the room that it was heard in; where it was given is `target_room`.
+        room: Option<i64> = "rid",
+        /// Account number of the giver.
+        user: Option<u64> = "sid",
+        /// Nickname of the giver.
+        name: Cow<'a, str> = "sn",
+        /// The room that it was given in.
+        target_room: Option<u64> = "drid",
+        /// Name of that room's streamer.
+        target_name: Cow<'a, str> = "dn",
+        /// Gift number.
+        gift: Option<u64> = "gfid",
+        /// Name of the gift.
+        gift_name: Cow<'a, str> = "gn",
+        /// How many.
+        number: Option<u32> = "gc",
+        /// Prop number, where the gift is one too.
+        prop: Option<u64> = "pid",
+        /// Whether it leaves a box in the room.
+        leaves_box: bool = "gb",
+        /// How it looks: 1 a rocket, 2 a plane, 3 a castle.
+        look: Option<u32> = "es",
+    }
+}
+
+impl Summarize for GiftBroadcast<'_> {
+    fn summarize(&self) -> Summary<'_> {
+        Summary {
+            user: self.user,
+            name: filled(&self.name),
+            gift: Some(summary::Gift {
+                kind: GiftKind::Gift,
+                id: self.gift.unwrap_or(0),
+                name: filled(&self.gift_name),
+                count: self.number.unwrap_or(1),
+                hits: None,
+            }),
+            receiver: filled(&self.target_name),
+            ..Summary::default()
+        }
+    }
+}
+
+view! {
+    /// `bc_buy_deserve`: someone bought "deserve" titles (酬勤), until 2018.
+    Deserve {
+        /// Room.
+        room: Option<i64> = "rid",
+        /// Account number of the buyer.
+        user: Option<u64> = "sid",
+        /// Level of the buyer.
+        level: Option<u32> = "level",
+        /// Grade of the title: 1 to 3.
+        grade: Option<u32> = "lev",
+        /// How many were bought.
+        number: Option<u32> = "cnt",
+        /// How many the run has by now.
+        hits: Option<u32> = "hits",
+        /// The buyer, a map: see [`Deserve::buyer`].
+        buyer_map: Nested<'a> = "sui",
+        /// Name of the fan medal that is worn.
+        medal: Cow<'a, str> = "bnn",
+        /// Level of that medal.
+        medal_level: Option<u32> = "bl",
+        /// Room of that medal.
+        medal_room: Option<u64> = "brid",
+    }
+}
+
+impl Deserve<'_> {
+    /// Who bought it.
+    pub fn buyer(&self) -> Buyer {
+        Buyer::read(Fields::from(&self.buyer_map))
+    }
+}
+
+impl Summarize for Deserve<'_> {
+    fn summarize(&self) -> Summary<'_> {
+        let buyer = self.buyer();
+        Summary {
+            user: self.user.or(buyer.user),
+            level: self.level.or(buyer.level),
+            role: Role::of(buyer.room_role, buyer.platform_role),
+            medal: medal(&self.medal, self.medal_level, self.medal_room),
+            name: filled_owned(buyer.name),
+            ..Summary::default()
+        }
+    }
+}
+
+entry! {
+    /// Who bought a [`Deserve`] title.
+    Buyer {
+        /// Account number.
+        user: Option<u64> = "id",
+        /// Nickname.
+        name: String = "nick",
+        /// Path of the picture.
+        avatar: String = "icon",
+        /// Level.
+        level: Option<u32> = "level",
+        /// Role in the room: 4 is admin, 5 the streamer.
+        room_role: Option<u32> = "rg",
+        /// Role on the platform: 5 is super admin.
+        platform_role: Option<u32> = "pg",
+    }
+}
+
+view! {
+    /// `gift_title`: someone won a title by gifts, in 2016.
+    GiftTitle {
+        /// Room.
+        room: Option<i64> = "rid",
+        /// Account number of the winner.
+        user: Option<u64> = "uid",
+        /// Nickname of the winner.
+        name: Cow<'a, str> = "uname",
+        /// Name of the streamer.
+        streamer: Cow<'a, str> = "rname",
+        /// Which title.
+        title: Option<u32> = "gt",
+    }
+}
+
+impl Summarize for GiftTitle<'_> {
+    fn summarize(&self) -> Summary<'_> {
+        Summary { user: self.user, name: filled(&self.name), receiver: filled(&self.streamer), ..Summary::default() }
     }
 }

@@ -1,0 +1,71 @@
+//! Back-off: after how many failures to pause for how long. Pure.
+//!
+//! Full jitter: the pause is anywhere between the shortest and a ceiling that doubles with each failure, so that
+//! thousands of links that were lost together do not come back together.
+
+use std::time::Duration;
+
+/// Counts failures of one link.
+#[derive(Clone, Debug)]
+pub(crate) struct Backoff {
+    min: Duration,
+    max: Duration,
+    healthy: Duration,
+    failures: u32,
+}
+
+impl Backoff {
+    pub(crate) const fn new(min: Duration, max: Duration, healthy: Duration) -> Self {
+        Self { min, max, healthy, failures: 0 }
+    }
+
+    /// The pause before the next attempt, after a link that had been in its room for `lived`, or never got there.
+    /// `random` is from 0 to 1.
+    pub(crate) fn pause(&mut self, lived: Option<Duration>, random: f64) -> Duration {
+        self.failures = match lived {
+            Some(lived) if lived >= self.healthy => 1,
+            _ => self.failures.saturating_add(1),
+        };
+        let ceiling = self.min.saturating_mul(1 << self.failures.min(20)).min(self.max);
+        self.min + ceiling.saturating_sub(self.min).mul_f64(random)
+    }
+
+    /// How many attempts in a row failed or died young.
+    pub(crate) const fn failures(&self) -> u32 {
+        self.failures
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: fn(u64) -> Duration = Duration::from_secs;
+
+    #[test]
+    fn ceilings_double_up_to_the_longest() {
+        let mut backoff = Backoff::new(S(1), S(60), S(60));
+        let ceilings: Vec<_> = (0..8).map(|_| backoff.pause(None, 1.0).as_secs()).collect();
+        assert_eq!(ceilings, [2, 4, 8, 16, 32, 60, 60, 60]);
+        assert_eq!(backoff.pause(None, 0.0), S(1));
+    }
+
+    #[test]
+    fn a_link_that_dies_young_is_a_failure_and_a_healthy_one_starts_over() {
+        let mut backoff = Backoff::new(S(1), S(60), S(60));
+        for _ in 0..5 {
+            backoff.pause(Some(S(59)), 0.5);
+        }
+        assert_eq!(backoff.failures(), 5);
+        assert_eq!(backoff.pause(Some(S(60)), 1.0), S(2));
+    }
+
+    #[test]
+    fn pauses_stay_in_bounds_for_ever() {
+        let mut backoff = Backoff::new(S(1), S(60), S(60));
+        for i in 0..1000 {
+            let pause = backoff.pause(None, f64::from(i % 11) / 10.0);
+            assert!(pause >= S(1) && pause <= S(60), "{pause:?}");
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! Queues between links and subscribers: bounded in bytes, and nobody waits in them but who wants to.
+//!
+//! Links put events into a [`Hub`], which copies them to one queue a subscriber (the bytes are shared). What happens
+//! when a queue is full is the subscriber's choice: [`Overflow::Wait`] asks the links to stop reading, for recorders;
+//! [`Overflow::DropOldest`] loses the oldest messages and says how many, for viewers. A link never waits to put an event
+//! in, so a full queue cannot hold up a heartbeat.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use futures_core::Stream;
+use tokio::sync::Notify;
+
+use crate::event::Event;
+
+/// What happens when a subscriber does not keep up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overflow {
+    /// Links stop reading until there is room, and heartbeats go on.
+    Wait,
+    /// The oldest messages are dropped and counted: see [`Event::Lagged`].
+    DropOldest,
+}
+
+/// Where links put events.
+#[derive(Debug, Default)]
+pub(crate) struct Hub {
+    queues: RwLock<Vec<Weak<Queue>>>,
+    /// Told when a queue that was full has room.
+    room: Arc<Notify>,
+}
+
+impl Hub {
+    /// Adds a subscriber. It hears what happens from now on.
+    pub(crate) fn subscribe(&self, overflow: Overflow, limit_bytes: usize) -> Events {
+        let queue = Arc::new(Queue {
+            limit_bytes,
+            overflow,
+            room: Arc::clone(&self.room),
+            state: Mutex::default(),
+            arrived: Condvar::new(),
+        });
+        let mut queues = self.queues.write().unwrap_or_else(PoisonError::into_inner);
+        queues.retain(|queue| queue.strong_count() > 0);
+        queues.push(Arc::downgrade(&queue));
+        Events { queue }
+    }
+
+    /// Gives an event to every subscriber. Never waits.
+    pub(crate) fn offer(&self, event: &Event) {
+        for queue in self.queues().iter().filter_map(Weak::upgrade) {
+            queue.push(event.clone());
+        }
+    }
+
+    /// Whether every subscriber that must not lose anything can take more.
+    pub(crate) fn has_room(&self) -> bool {
+        self.queues()
+            .iter()
+            .filter_map(Weak::upgrade)
+            .all(|queue| !queue.lock().full || queue.overflow != Overflow::Wait)
+    }
+
+    /// Waits until [`Hub::has_room`].
+    pub(crate) async fn room(&self) {
+        loop {
+            let mut told = std::pin::pin!(self.room.notified());
+            told.as_mut().enable();
+            if self.has_room() {
+                return;
+            }
+            told.await;
+        }
+    }
+
+    fn queues(&self) -> std::sync::RwLockReadGuard<'_, Vec<Weak<Queue>>> {
+        self.queues.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// No more events will come: subscribers read what is left and then hear the end.
+impl Drop for Hub {
+    fn drop(&mut self) {
+        for queue in self.queues().iter().filter_map(Weak::upgrade) {
+            let mut state = queue.lock();
+            state.ended = true;
+            queue.wake(state);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Queue {
+    limit_bytes: usize,
+    overflow: Overflow,
+    room: Arc<Notify>,
+    state: Mutex<State>,
+    arrived: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    events: VecDeque<Event>,
+    bytes: usize,
+    /// Set when the limit is reached, taken back at half of it, so that links do not stop and go for every event.
+    full: bool,
+    lagged: u64,
+    /// Nothing more will be put in.
+    ended: bool,
+    /// Nothing more will be taken out.
+    unsubscribed: bool,
+    waker: Option<Waker>,
+}
+
+impl Queue {
+    fn push(&self, event: Event) {
+        let mut state = self.lock();
+        if state.unsubscribed {
+            return;
+        }
+        state.bytes += event.size_bytes();
+        state.events.push_back(event);
+        if state.bytes >= self.limit_bytes {
+            match self.overflow {
+                Overflow::Wait => state.full = true,
+                Overflow::DropOldest => state.drop_oldest(self.limit_bytes),
+            }
+        }
+        self.wake(state);
+    }
+
+    fn pop(&self, state: &mut State) -> Option<Event> {
+        if state.lagged > 0 {
+            return Some(Event::Lagged(std::mem::take(&mut state.lagged)));
+        }
+        let event = state.events.pop_front()?;
+        state.bytes -= event.size_bytes();
+        if state.full && state.bytes <= self.limit_bytes / 2 {
+            state.full = false;
+            self.room.notify_waiters();
+        }
+        Some(event)
+    }
+
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        let waker = state.waker.take();
+        drop(state);
+        self.arrived.notify_one();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Takes messages out, oldest first, until the rest fits. Other events are few and stay.
+    fn drop_oldest(&mut self, limit_bytes: usize) {
+        let mut kept = VecDeque::new();
+        while self.bytes > limit_bytes {
+            match self.events.pop_front() {
+                Some(Event::Records(records)) => {
+                    self.bytes -= records.size_bytes();
+                    self.lagged += records.messages().count() as u64;
+                }
+                Some(other) => kept.push_back(other),
+                None => break,
+            }
+        }
+        while let Some(event) = kept.pop_back() {
+            self.events.push_front(event);
+        }
+    }
+}
+
+/// One subscriber's events. Dropping it ends the subscription.
+#[derive(Debug)]
+pub struct Events {
+    queue: Arc<Queue>,
+}
+
+/// Why there is no event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoEvent {
+    /// None came in time.
+    TimedOut,
+    /// None will come.
+    Ended,
+}
+
+impl Events {
+    /// The next event, or `None` when all rooms are closed and all events read.
+    pub async fn next(&mut self) -> Option<Event> {
+        std::future::poll_fn(|cx| self.poll_event(cx)).await
+    }
+
+    /// The next event, for threads without a runtime. Waits for it at most `patience`.
+    pub fn wait(&mut self, patience: Duration) -> Result<Event, NoEvent> {
+        let until = Instant::now() + patience;
+        let mut state = self.queue.lock();
+        loop {
+            if let Some(event) = self.queue.pop(&mut state) {
+                return Ok(event);
+            }
+            if state.ended {
+                return Err(NoEvent::Ended);
+            }
+            let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else {
+                return Err(NoEvent::TimedOut);
+            };
+            (state, _) = self.queue.arrived.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        let mut state = self.queue.lock();
+        match self.queue.pop(&mut state) {
+            Some(event) => Poll::Ready(Some(event)),
+            None if state.ended => Poll::Ready(None),
+            None => {
+                state.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Stream for Events {
+    type Item = Event;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.poll_event(cx)
+    }
+}
+
+/// Links that wait for room must not wait for who is gone.
+impl Drop for Events {
+    fn drop(&mut self) {
+        let mut state = self.queue.lock();
+        state.unsubscribed = true;
+        state.full = false;
+        state.events = VecDeque::new();
+        drop(state);
+        self.queue.room.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use danmu_proto::{Batch, LinkId, RoomId};
+
+    use super::*;
+
+    fn records(payload: &str) -> Event {
+        let mut batch = Batch::new();
+        batch.push(payload.as_bytes(), false);
+        Event::Records(batch.freeze(RoomId::new(1).unwrap(), LinkId(1), 0))
+    }
+
+    fn payload(event: Result<Event, NoEvent>) -> String {
+        match event {
+            Ok(Event::Records(records)) => {
+                String::from_utf8(records.messages().next().unwrap().payload.to_vec()).unwrap()
+            }
+            Ok(Event::Lagged(n)) => format!("lagged {n}"),
+            other => format!("{other:?}"),
+        }
+    }
+
+    const SOON: Duration = Duration::from_millis(10);
+
+    #[test]
+    fn every_subscriber_hears_everything_in_order() {
+        let hub = Hub::default();
+        let mut both = [Overflow::Wait, Overflow::DropOldest].map(|overflow| hub.subscribe(overflow, 1 << 20));
+        for i in 0..100 {
+            hub.offer(&records(&i.to_string()));
+        }
+        drop(hub);
+        for events in &mut both {
+            for i in 0..100 {
+                assert_eq!(payload(events.wait(SOON)), i.to_string());
+            }
+            assert_eq!(events.wait(SOON).unwrap_err(), NoEvent::Ended);
+        }
+    }
+
+    #[test]
+    fn a_viewer_that_does_not_read_loses_the_oldest_and_is_told_how_many() {
+        let hub = Hub::default();
+        let limit = records("0").size_bytes() * 10;
+        let mut viewer = hub.subscribe(Overflow::DropOldest, limit);
+        for i in 0..9 {
+            hub.offer(&records(&i.to_string()));
+        }
+        hub.offer(&Event::Lagged(0)); // any event that is no message: it stays
+        for i in 9..100 {
+            hub.offer(&records(&(i % 10).to_string()));
+            assert!(hub.has_room(), "a viewer never stops the links");
+            assert!(viewer.queue.lock().bytes <= limit);
+        }
+        let Ok(Event::Lagged(lost)) = viewer.wait(SOON) else { panic!("not told") };
+        let mut got = 0;
+        while let Ok(event) = viewer.wait(SOON) {
+            got += u64::from(matches!(event, Event::Records(_)));
+        }
+        assert_eq!(lost + got, 100);
+    }
+
+    #[test]
+    fn a_recorder_that_does_not_read_loses_nothing_and_stops_the_links() {
+        let hub = Hub::default();
+        let limit = records("0").size_bytes() * 10;
+        let mut recorder = hub.subscribe(Overflow::Wait, limit);
+        for i in 0..20 {
+            assert_eq!(hub.has_room(), i < 10, "at {i}");
+            hub.offer(&records("0"));
+        }
+        for left in (5..20).rev() {
+            assert!(!hub.has_room(), "no room before the queue is half empty: {left} left");
+            recorder.wait(SOON).unwrap();
+        }
+        assert!(hub.has_room());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn links_that_wait_for_room_go_on_when_there_is_some_or_the_subscriber_leaves() {
+        let hub = Arc::new(Hub::default());
+        for leaves in [false, true] {
+            let mut recorder = hub.subscribe(Overflow::Wait, 1);
+            hub.offer(&records("0"));
+            let waiting = tokio::spawn({
+                let hub = Arc::clone(&hub);
+                async move { hub.room().await }
+            });
+            tokio::time::sleep(SOON).await;
+            assert!(!waiting.is_finished());
+            if leaves {
+                drop(recorder);
+            } else {
+                recorder.next().await.unwrap();
+            }
+            waiting.await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_subscriber_that_waits_is_woken_by_the_first_event_and_by_the_end() {
+        let hub = Hub::default();
+        let mut events = hub.subscribe(Overflow::Wait, 1 << 20);
+        let reader = tokio::spawn(async move {
+            let first = events.next().await;
+            (first, events.next().await)
+        });
+        tokio::task::yield_now().await;
+        hub.offer(&records("0"));
+        tokio::task::yield_now().await;
+        drop(hub);
+        let (first, end) = reader.await.unwrap();
+        assert!(matches!(first, Some(Event::Records(_))) && end.is_none());
+    }
+}

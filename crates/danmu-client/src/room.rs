@@ -1,0 +1,212 @@
+//! A room kept open: dial, drive, back off, and again, until it is dropped.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use danmu_proto::session::{self, Reason};
+use danmu_proto::{LinkId, Records, RoomId, Session};
+use futures_core::Stream;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::backoff::Backoff;
+use crate::budget::Budget;
+use crate::config::Config;
+use crate::dial::{Dial, DialError, Net};
+use crate::drive::{Ended, drive};
+use crate::endpoint::{Endpoint, Pool};
+use crate::event::{Event, Lost, Status, now_us};
+use crate::queue::{Events, Hub, Overflow};
+
+/// One room as a stream of events, kept open by a task on the tokio runtime that [`Room::open`] was called on.
+///
+/// Dropping it logs out and closes. If it is not read, nothing is lost at first: the link stops reading when
+/// [`Config::queue_bytes`] are waiting, and only after [`Config::blocked`] reads on and drops.
+#[derive(Debug)]
+pub struct Room {
+    events: Events,
+    _stop: watch::Sender<bool>,
+}
+
+impl Room {
+    /// Opens a room, and keeps it open.
+    ///
+    /// # Panics
+    /// If called outside of a tokio runtime.
+    pub fn open(room: RoomId, config: Config) -> Self {
+        Self::open_with(room, config, Net)
+    }
+
+    /// Opens a room through a dialler of your own.
+    ///
+    /// # Panics
+    /// If called outside of a tokio runtime.
+    pub fn open_with(room: RoomId, config: Config, dial: impl Dial) -> Self {
+        let hub = Arc::new(Hub::default());
+        let events = hub.subscribe(Overflow::Wait, config.queue_bytes);
+        let (stop, stopped) = watch::channel(false);
+        tokio::spawn(keep_open(room, Arc::new(Shared::new(config, dial)), hub, stopped));
+        Self { events, _stop: stop }
+    }
+
+    /// The next event. Rooms never end by themselves: there is always one, sooner or later.
+    pub async fn next(&mut self) -> Option<Event> {
+        self.events.next().await
+    }
+}
+
+impl Stream for Room {
+    type Item = Event;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        Pin::new(&mut self.events).poll_next(cx)
+    }
+}
+
+/// What the rooms of one process have in common.
+#[derive(Debug)]
+pub(crate) struct Shared<D> {
+    config: Config,
+    dial: D,
+    budget: Budget,
+}
+
+impl<D> Shared<D> {
+    pub(crate) fn new(config: Config, dial: D) -> Self {
+        let budget = Budget::new(config.connects_per_second);
+        Self { config, dial, budget }
+    }
+}
+
+/// Keeps a room open until `stop` turns true.
+pub(crate) async fn keep_open<D: Dial>(
+    room: RoomId,
+    shared: Arc<Shared<D>>,
+    hub: Arc<Hub>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let config = &shared.config;
+    let out = Outlet { room, hub, blocked: config.blocked, deaf: Mutex::default() };
+    let mut pool = Pool::new(config.endpoints.clone());
+    let mut backoff = Backoff::new(config.pause_min, config.pause_max, config.healthy);
+    loop {
+        if stopped(&mut stop, shared.budget.turn()).await.is_none() {
+            return;
+        }
+        let link = next_link();
+        let Ended { lost, joined, heard_us } = connect_and_drive(&shared, link, pool.pick(), &out, &mut stop).await;
+        out.lost(joined.map(|_| link), &lost, heard_us);
+        if matches!(lost, Lost::Session(Reason::LoggedOut)) || *stop.borrow() {
+            return;
+        }
+        let lived = joined.map(|joined| joined.elapsed());
+        if lived.is_none_or(|lived| lived < config.healthy) {
+            pool.failed();
+        }
+        let pause = backoff.pause(lived, fastrand::f64());
+        out.status(Status::Waiting { pause, failures: backoff.failures() });
+        if stopped(&mut stop, sleep(pause)).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// One link, from nothing to its end. One deadline covers look-up, connection and login.
+async fn connect_and_drive<D: Dial>(
+    shared: &Shared<D>,
+    link: LinkId,
+    endpoint: &Endpoint,
+    out: &Outlet,
+    stop: &mut watch::Receiver<bool>,
+) -> Ended {
+    let config = &shared.config;
+    let server = Arc::new(endpoint.clone());
+    out.status(Status::Connecting(Arc::clone(&server)));
+    let begun_us = now_us();
+    let deadline = Instant::now() + config.connect;
+    let never = |lost| Ended { lost, joined: None, heard_us: begun_us };
+    let io = match stopped(stop, timeout_at(deadline, shared.dial.dial(endpoint))).await {
+        Some(Ok(Ok(io))) => io,
+        Some(Ok(Err(error))) => return never(Arc::new(error).into()),
+        Some(Err(_)) => {
+            let error = DialError::TimedOut { endpoint: endpoint.clone(), after: config.connect };
+            return never(Arc::new(error).into());
+        }
+        None => return never(Reason::LoggedOut.into()),
+    };
+    let now = Instant::now();
+    let mut settings = session::Config::new(out.room);
+    settings.heartbeat = config.heartbeat;
+    settings.silence = config.silence;
+    settings.packet = config.packet;
+    settings.login = deadline.saturating_duration_since(now);
+    drive(io, Session::new(now.into_std(), settings), link, &server, out, stop).await
+}
+
+/// What `future` gives, or `None` if `stop` turns true first.
+async fn stopped<T>(stop: &mut watch::Receiver<bool>, future: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        _ = stop.wait_for(|&stop| stop) => None,
+        done = future => Some(done),
+    }
+}
+
+fn next_link() -> LinkId {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    LinkId(NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Where a room's links put what they hear.
+#[derive(Debug)]
+pub(crate) struct Outlet {
+    pub(crate) room: RoomId,
+    /// How long to wait for a full subscriber.
+    pub(crate) blocked: Duration,
+    hub: Arc<Hub>,
+    /// Since when nobody has listened, and why. `None` while a link listens, and before the first.
+    deaf: Mutex<Option<(i64, Lost)>>,
+}
+
+impl Outlet {
+    pub(crate) fn joined(&self, link: LinkId, server: &Arc<Endpoint>, at_us: i64) {
+        let room = self.room;
+        self.hub.offer(&Event::Joined { room, link, server: Arc::clone(server), at_us });
+        let deaf = self.deaf.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((from_us, reason)) = deaf {
+            self.hub.offer(&Event::Gap { room, from_us, to_us: at_us, reason });
+        }
+    }
+
+    pub(crate) fn records(&self, records: Records) {
+        self.hub.offer(&Event::Records(records));
+    }
+
+    pub(crate) fn dropped(&self, link: LinkId, messages: u64, control: u64, from_us: i64, to_us: i64) {
+        self.hub.offer(&Event::Dropped { room: self.room, link, messages, control, from_us, to_us });
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        self.hub.has_room()
+    }
+
+    pub(crate) async fn room(&self) {
+        self.hub.room().await;
+    }
+
+    fn lost(&self, link: Option<LinkId>, reason: &Lost, heard_us: i64) {
+        tracing::debug!(room = %self.room, %reason, "link lost");
+        if link.is_some() {
+            *self.deaf.lock().unwrap_or_else(PoisonError::into_inner) = Some((heard_us, reason.clone()));
+        }
+        let (room, reason) = (self.room, reason.clone());
+        self.hub.offer(&Event::Lost { room, link, reason, heard_us, at_us: now_us() });
+    }
+
+    fn status(&self, status: Status) {
+        self.hub.offer(&Event::Status { room: self.room, status });
+    }
+}

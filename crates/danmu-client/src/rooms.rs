@@ -1,0 +1,132 @@
+//! Many rooms on threads of their own, behind one handle.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use danmu_proto::RoomId;
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::{oneshot, watch};
+
+use crate::config::Config;
+use crate::dial::Net;
+use crate::queue::{Events, Hub, Overflow};
+use crate::room::{Shared, keep_open};
+
+/// Keeps many rooms open. Rooms come and go while it runs, subscribers too.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use danmu_client::{Config, Overflow, RoomId, Rooms};
+///
+/// let mut rooms = Rooms::start(Config::default(), 1)?;
+/// let mut events = rooms.subscribe(Overflow::Wait);
+/// rooms.add(RoomId::new(9999).unwrap());
+/// while let Ok(event) = events.wait(Duration::from_secs(60)) {
+///     println!("{event:?}");
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Rooms {
+    threads: Vec<IoThread>,
+    /// What stops each room that is open.
+    stops: HashMap<RoomId, watch::Sender<bool>>,
+    hub: Arc<Hub>,
+    shared: Arc<Shared<Net>>,
+    queue_bytes: usize,
+    /// Every room's task holds a clone of the sender: when all are gone, all rooms are closed.
+    open: (mpsc::Sender<()>, mpsc::Receiver<()>),
+}
+
+impl Rooms {
+    /// Starts `threads` threads (at least one), without rooms yet.
+    ///
+    /// # Errors
+    /// The system has no thread or no poller for us.
+    pub fn start(config: Config, threads: usize) -> io::Result<Self> {
+        Ok(Self {
+            threads: (0..threads.max(1)).map(IoThread::start).collect::<io::Result<_>>()?,
+            stops: HashMap::new(),
+            hub: Arc::default(),
+            queue_bytes: config.queue_bytes,
+            shared: Arc::new(Shared::new(config, Net)),
+            open: mpsc::channel(),
+        })
+    }
+
+    /// Subscribes to all rooms, from now on.
+    pub fn subscribe(&self, overflow: Overflow) -> Events {
+        self.hub.subscribe(overflow, self.queue_bytes)
+    }
+
+    /// Opens a room. Says whether it is new.
+    pub fn add(&mut self, room: RoomId) -> bool {
+        if self.stops.contains_key(&room) {
+            return false;
+        }
+        let (stop, stopped) = watch::channel(false);
+        let kept = keep_open(room, Arc::clone(&self.shared), Arc::clone(&self.hub), stopped);
+        let open = self.open.0.clone();
+        let thread = &self.threads[room.get() as usize % self.threads.len()];
+        thread.handle.spawn(async move {
+            kept.await;
+            drop(open);
+        });
+        self.stops.insert(room, stop);
+        true
+    }
+
+    /// Logs out of a room and closes it, in the background. Says whether it was open.
+    pub fn remove(&mut self, room: RoomId) -> bool {
+        // Dropping the sender means stop.
+        self.stops.remove(&room).is_some()
+    }
+
+    /// The rooms that are open.
+    pub fn rooms(&self) -> impl Iterator<Item = RoomId> + '_ {
+        self.stops.keys().copied()
+    }
+
+    /// Logs out of all rooms and waits for them to close, at most `patience`. Then subscribers hear the end.
+    pub fn close(mut self, patience: Duration) {
+        self.stops.clear();
+        let (own, closed) = self.open;
+        drop(own);
+        // Nothing is ever sent: this waits for the last sender to go, or for the patience to end.
+        let _ = closed.recv_timeout(patience);
+    }
+}
+
+/// A thread with a runtime of its own.
+#[derive(Debug)]
+struct IoThread {
+    handle: Handle,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl IoThread {
+    fn start(number: usize) -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        let (stop, stopped) = oneshot::channel();
+        let thread = thread::Builder::new().name(format!("danmu-io-{number}")).spawn(move || {
+            // A sender that is gone means the same as a word from it.
+            let _ = runtime.block_on(stopped);
+        })?;
+        Ok(Self { handle, stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for IoThread {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // It only fails if a task panicked, which has been reported by then.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Rooms: who hears what.
+//!
+//! With a scenario, one task a room makes up its talk while someone listens: each burst is encoded once and shared by
+//! all. When the last listener leaves, the talk stops, and goes on from there for the next. With a tape, one task a
+//! listener plays it from the start.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use danmu_proto::{RoomId, Sender, packet};
+use tokio::task::{AbortHandle, spawn_local};
+use tokio::time::sleep_until;
+
+use crate::feed::{Burst, Feed, Tape};
+use crate::outbox::Outbox;
+use crate::pace::Pace;
+use crate::scenario::Scenario;
+use crate::sent::{Ledger, RoomLedger, Tally};
+use crate::server::Config;
+
+/// Rooms are remembered for ever; a client that joins more than these is told that there is no such room.
+const MOST_ROOMS: usize = 100_000;
+/// A tape is played on when no more than this is on its way, and about as much at once: a client that reads slowly hears
+/// it slowly.
+const TAPE_AHEAD_BYTES: usize = 256 * 1024;
+
+/// All rooms of one server.
+pub(crate) struct Rooms {
+    pub(crate) config: Config,
+    pub(crate) ledger: Arc<Ledger>,
+    open: RefCell<HashMap<RoomId, Rc<Room>>>,
+}
+
+struct Room {
+    ledger: Arc<RoomLedger>,
+    scenario: RefCell<Scenario>,
+    listeners: RefCell<Vec<Listener>>,
+    /// Whether its task runs. It may outlive the last listener for a moment, and then serves the next.
+    talking: Cell<bool>,
+}
+
+#[derive(Clone)]
+struct Listener {
+    outbox: Rc<Outbox>,
+    tally: Arc<Tally>,
+}
+
+/// A connection hears a room as long as it holds this.
+pub(crate) struct Membership {
+    pub(crate) id: RoomId,
+    room: Rc<Room>,
+    listener: Listener,
+    /// The task that plays it a tape.
+    player: Option<AbortHandle>,
+}
+
+impl Rooms {
+    pub(crate) fn new(config: Config, ledger: Arc<Ledger>) -> Self {
+        Self { config, ledger, open: RefCell::default() }
+    }
+
+    /// Begins to feed a room to `outbox`, unless there are too many rooms already.
+    pub(crate) fn join(self: &Rc<Self>, id: RoomId, client: SocketAddr, outbox: &Rc<Outbox>) -> Option<Membership> {
+        let room = self.room(id)?;
+        let listener = Listener { outbox: Rc::clone(outbox), tally: room.ledger.tally(client) };
+        let player = match &self.config.feed {
+            Feed::Scenario => {
+                room.listeners.borrow_mut().push(listener.clone());
+                if !room.talking.replace(true) {
+                    spawn_local(talk(Rc::clone(&room), self.pace()));
+                }
+                None
+            }
+            Feed::Tape(tape) => {
+                let play = play(tape.clone(), self.config.repeat, self.pace(), Rc::clone(&room), listener.clone());
+                Some(spawn_local(play).abort_handle())
+            }
+        };
+        Some(Membership { id, room, listener, player })
+    }
+
+    fn room(&self, id: RoomId) -> Option<Rc<Room>> {
+        let mut rooms = self.open.borrow_mut();
+        if !rooms.contains_key(&id) && rooms.len() >= MOST_ROOMS {
+            return None;
+        }
+        let room = rooms.entry(id).or_insert_with(|| {
+            Rc::new(Room {
+                ledger: self.ledger.room(id),
+                scenario: RefCell::new(Scenario::new(self.config.seed, id)),
+                listeners: RefCell::default(),
+                talking: Cell::new(false),
+            })
+        });
+        Some(Rc::clone(room))
+    }
+
+    fn pace(&self) -> Pace {
+        Pace::new(Instant::now(), self.config.rate, self.config.batch)
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        if let Some(player) = &self.player {
+            player.abort();
+        }
+        self.room.listeners.borrow_mut().retain(|other| !Rc::ptr_eq(&other.outbox, &self.listener.outbox));
+        self.listener.tally.close();
+    }
+}
+
+/// A room talks while someone listens.
+async fn talk(room: Rc<Room>, mut pace: Pace) {
+    while let Some(next) = pace.next(Instant::now()) {
+        sleep_until(next.into()).await;
+        if room.listeners.borrow().is_empty() {
+            break;
+        }
+        let messages = pace.due(Instant::now());
+        if messages == 0 {
+            continue;
+        }
+        pace.sent(messages);
+        let burst = room.burst(messages);
+        room.ledger.feed(messages);
+        for listener in &*room.listeners.borrow() {
+            listener.outbox.feed(burst.clone(), &listener.tally);
+        }
+    }
+    room.talking.set(false);
+}
+
+impl Room {
+    fn burst(&self, messages: u64) -> Burst {
+        let mut scenario = self.scenario.borrow_mut();
+        let mut bytes = Vec::new();
+        let now_ms = unix_ms();
+        for _ in 0..messages {
+            packet::encode(Sender::Server, scenario.next(now_ms).as_bytes(), &mut bytes);
+        }
+        Burst { bytes: bytes.into(), messages }
+    }
+}
+
+/// Plays a tape to one listener.
+async fn play(tape: Tape, repeat: bool, mut pace: Pace, room: Rc<Room>, listener: Listener) {
+    let mut round = 0;
+    let mut at = 0;
+    while at < tape.len() {
+        let now = Instant::now();
+        let end = tape.reach(at, pace.due(now) as usize, TAPE_AHEAD_BYTES);
+        if end == at {
+            let Some(next) = pace.next(now) else { return };
+            sleep_until(next.into()).await;
+            continue;
+        }
+        let burst = tape.cut(round, at, end);
+        pace.sent((end - at) as u64);
+        room.ledger.feed(burst.messages);
+        listener.outbox.feed(burst, &listener.tally);
+        listener.outbox.drained_to(TAPE_AHEAD_BYTES).await;
+        at = end;
+        if at == tape.len() && repeat {
+            at = 0;
+            round += 1;
+        }
+    }
+}
+
+/// The time of day, in milliseconds since the Unix epoch.
+pub(crate) fn unix_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}

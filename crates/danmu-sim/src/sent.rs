@@ -1,0 +1,166 @@
+//! Sent: what the simulator counts, so that a test can compare it with what arrived.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use danmu_proto::RoomId;
+
+/// Of closed connections, the counts of this many are kept in each room.
+const CLOSED_KEPT: usize = 256;
+
+/// What was sent since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Every room that was joined.
+    pub rooms: BTreeMap<RoomId, RoomSent>,
+}
+
+impl Sent {
+    /// Messages put into sockets, over all rooms and connections.
+    pub fn messages(&self) -> u64 {
+        self.rooms.values().map(|room| room.messages).sum()
+    }
+}
+
+/// What was sent in one room. Control is not counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RoomSent {
+    /// Messages that were there to be heard. A scenario is the same for all who listen, and each of its messages counts
+    /// once; a tape is played to each connection, and counts each time.
+    pub fed: u64,
+    /// Messages put into sockets, over all connections.
+    pub messages: u64,
+    /// Each connection in the order of joining; of the closed ones, the last 256.
+    pub connections: Vec<ConnectionSent>,
+}
+
+/// What was sent to one connection while it heard one room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionSent {
+    /// The client's address.
+    pub client: SocketAddr,
+    /// Messages put into the socket, to their last byte.
+    pub messages: u64,
+    /// Whether it still hears the room.
+    pub open: bool,
+}
+
+/// The counts while they grow. The server's thread counts, any thread may ask.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    accepted: AtomicU64,
+    rooms: Mutex<BTreeMap<RoomId, Arc<RoomLedger>>>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct RoomLedger {
+    fed: AtomicU64,
+    messages: AtomicU64,
+    tallies: Mutex<Vec<Arc<Tally>>>,
+}
+
+/// The counts of one connection in one room.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    room: Arc<RoomLedger>,
+    client: SocketAddr,
+    messages: AtomicU64,
+    open: AtomicBool,
+}
+
+impl Ledger {
+    /// Counts a connection, and gives its number: 1, 2, 3 …
+    pub(crate) fn accept(&self) -> u64 {
+        self.accepted.fetch_add(1, Relaxed) + 1
+    }
+
+    pub(crate) fn room(&self, room: RoomId) -> Arc<RoomLedger> {
+        Arc::clone(lock(&self.rooms).entry(room).or_default())
+    }
+
+    pub(crate) fn sent(&self) -> Sent {
+        let rooms = lock(&self.rooms);
+        let rooms = rooms.iter().map(|(&room, ledger)| (room, ledger.sent())).collect();
+        Sent { accepted: self.accepted.load(Relaxed), rooms }
+    }
+}
+
+impl RoomLedger {
+    pub(crate) fn feed(&self, messages: u64) {
+        self.fed.fetch_add(messages, Relaxed);
+    }
+
+    /// Opens the counts of a connection.
+    pub(crate) fn tally(self: &Arc<Self>, client: SocketAddr) -> Arc<Tally> {
+        let tally = Arc::new(Tally {
+            room: Arc::clone(self),
+            client,
+            messages: AtomicU64::new(0),
+            open: AtomicBool::new(true),
+        });
+        let mut tallies = lock(&self.tallies);
+        let closed = tallies.iter().filter(|tally| !tally.open.load(Relaxed)).count();
+        if closed >= CLOSED_KEPT {
+            let oldest = tallies.iter().position(|tally| !tally.open.load(Relaxed));
+            oldest.map(|at| tallies.remove(at));
+        }
+        tallies.push(Arc::clone(&tally));
+        tally
+    }
+
+    fn sent(&self) -> RoomSent {
+        RoomSent {
+            fed: self.fed.load(Relaxed),
+            messages: self.messages.load(Relaxed),
+            connections: lock(&self.tallies).iter().map(|tally| tally.sent()).collect(),
+        }
+    }
+}
+
+impl Tally {
+    pub(crate) fn count(&self, messages: u64) {
+        self.messages.fetch_add(messages, Relaxed);
+        self.room.messages.fetch_add(messages, Relaxed);
+    }
+
+    /// The connection hears the room no more.
+    pub(crate) fn close(&self) {
+        self.open.store(false, Relaxed);
+    }
+
+    fn sent(&self) -> ConnectionSent {
+        ConnectionSent { client: self.client, messages: self.messages.load(Relaxed), open: self.open.load(Relaxed) }
+    }
+}
+
+/// Counts are whole at every moment, so a panic elsewhere does not spoil them.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_that_come_and_go_cost_bounded_memory_and_are_still_counted() {
+        let ledger = Ledger::default();
+        let room = RoomId::new(1).unwrap();
+        let client = SocketAddr::from(([127, 0, 0, 1], 1));
+        let open = ledger.room(room).tally(client);
+        for _ in 0..1000 {
+            let tally = ledger.room(room).tally(client);
+            tally.count(2);
+            tally.close();
+        }
+        open.count(1);
+        let sent = &ledger.sent().rooms[&room];
+        assert_eq!(sent.messages, 2001);
+        assert_eq!(sent.connections.len(), CLOSED_KEPT + 1);
+        assert!(sent.connections[0].open);
+    }
+}

@@ -1,0 +1,14 @@
+//! The commands, a file each.
+
+pub(crate) mod backup;
+pub(crate) mod decode;
+pub(crate) mod demo;
+pub(crate) mod export;
+pub(crate) mod optimize;
+pub(crate) mod record;
+pub(crate) mod reindex;
+pub(crate) mod search;
+pub(crate) mod simulate;
+pub(crate) mod stats;
+pub(crate) mod verify;
+pub(crate) mod watch;

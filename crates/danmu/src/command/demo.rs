@@ -1,0 +1,65 @@
+//! `danmu demo`: all of it at once, on this machine alone.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use danmu_client::{Endpoint, RoomId};
+use danmu_sim::{Config, Simulator};
+
+use crate::capture::{Capture, Limits, Patience};
+use crate::command::record::{self, Storage};
+use crate::duration;
+use crate::exit::Exit;
+use crate::follow::Show;
+use crate::printer::Printer;
+
+/// Watch made-up rooms being captured: a server, a client and a recording on this machine
+#[derive(clap::Args, Debug)]
+pub(crate) struct Demo {
+    /// How many rooms talk
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    rooms: u64,
+    /// Messages a second in each room
+    #[arg(long, value_name = "N", default_value_t = 3.0)]
+    rate: f64,
+    /// Stop after this long, such as 20s [default: at Ctrl-C]
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
+    duration: Option<Duration>,
+    /// The recording; added to if it exists
+    #[arg(short, long, value_name = "FILE", default_value = "danmu-demo.db")]
+    output: PathBuf,
+}
+
+impl Demo {
+    /// Runs until it is stopped.
+    pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
+        let mut config = Config::default();
+        config.rate = self.rate;
+        config.rooms = Some(self.rooms);
+        config.seed = fastrand::u64(..);
+        let simulator = Simulator::start(config)?;
+        let address = simulator.addresses()[0];
+        printer.note(format_args!(
+            "A danmu server at tcp://{address} makes up {} rooms. This records them into {} and shows the chat.{}",
+            self.rooms,
+            self.output.display(),
+            if self.duration.is_none() { " Ctrl-C ends it." } else { "" },
+        ));
+        let capture = Capture {
+            rooms: (1..=self.rooms).filter_map(RoomId::new).collect(),
+            limits: Limits { types: Vec::new(), limit: None, duration: self.duration },
+            server: vec![Endpoint::tcp(address.ip().to_string(), address.port())],
+            give_up: Patience(Some(Duration::from_secs(10))),
+        };
+        let storage = Storage { output: self.output.clone(), commit_every: Duration::from_millis(200), no_raw: false };
+        let show = Show::lines(capture.rooms.len(), false);
+        let exit = record::run(&capture, &storage, show, printer)?;
+        drop(simulator);
+        let output = self.output.display();
+        printer.note(format_args!(
+            "Try next:\n  danmu stats {output}\n  danmu search {output} 主播\n  danmu export {output} -o chat.jsonl\n  \
+             sqlite3 {output} 'select name, text from chat limit 10'"
+        ));
+        Ok(exit)
+    }
+}

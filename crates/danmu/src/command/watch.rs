@@ -1,0 +1,55 @@
+//! `danmu watch`: the chat, live, in the terminal or as JSON Lines.
+
+use danmu_client::Overflow;
+
+use crate::capture::{Capture, FAREWELL};
+use crate::exit::Exit;
+use crate::follow::{Follow, Show, Sums};
+use crate::printer::Printer;
+use crate::signal::Stop;
+
+/// Show the chat of rooms as it happens
+#[derive(clap::Args, Debug)]
+pub(crate) struct Watch {
+    #[command(flatten)]
+    capture: Capture,
+    /// Print JSON Lines, one object a message
+    #[arg(long)]
+    json: bool,
+    /// With --json: print what happens to connections too
+    #[arg(long, requires = "json")]
+    events: bool,
+    /// Show bookkeeping too, such as scores and rankings
+    #[arg(long, conflicts_with = "json")]
+    all: bool,
+}
+
+impl Watch {
+    /// Runs until it is stopped.
+    pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
+        let stop = Stop::on_signals()?;
+        let capture = self.capture;
+        let mut rooms = capture.start()?;
+        // Programs want every message, and people the newest.
+        let overflow = if self.json { Overflow::Wait } else { Overflow::DropOldest };
+        let mut events = rooms.subscribe(overflow);
+        for &room in &capture.rooms {
+            rooms.add(room);
+        }
+        let count = rooms.rooms().count();
+        let show = if self.json { Show::Json { seq: 0, events: self.events } } else { Show::lines(count, self.all) };
+        let mut follow = Follow::new(printer, show, capture.limits.types(), capture.give_up, count);
+        follow.limit = capture.limits.limit;
+        follow.until = capture.limits.until();
+        let ended = follow.run(&mut events, &stop, || false);
+        let Sums { received, control, shown, left_out, lagged, lost } = follow.sums;
+        drop(events);
+        rooms.close(FAREWELL);
+        let ended = ended?;
+        printer.note(format_args!(
+            "{received} received = {shown} shown + {left_out} left out + {lagged} too fast to show + {control} control; \
+             {lost} connections lost"
+        ));
+        Ok(ended.exit())
+    }
+}

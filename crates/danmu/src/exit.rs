@@ -1,0 +1,24 @@
+//! How the program ends, as its exit code.
+
+use std::process::ExitCode;
+
+/// The exit codes. 2, for a command line that cannot be understood, comes from clap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Done, also after Ctrl-C and SIGTERM.
+    Done = 0,
+    /// It failed.
+    Failure = 1,
+    /// There is no such room.
+    NoSuchRoom = 3,
+    /// The network was given up.
+    GivenUp = 4,
+    /// What was written is not complete.
+    Incomplete = 5,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}

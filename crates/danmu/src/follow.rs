@@ -1,0 +1,260 @@
+//! Following rooms on the screen: prints messages as they come, tells what happens to links, and knows when to stop.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use danmu_client::event::now_us;
+use danmu_client::queue::NoEvent;
+use danmu_client::{Event, Events, Lost, Records, RoomId, Status};
+use danmu_proto::session::{Reason, ServerError};
+use danmu_sinks::{Entry, Gap, Types, entry, format::jsonl};
+use jiff::tz::TimeZone;
+
+use crate::capture::Patience;
+use crate::duration;
+use crate::exit::Exit;
+use crate::printer::{Closed, Printer};
+use crate::render::{Render, is_for_viewers};
+use crate::signal::Stop;
+
+/// How often to look whether to stop.
+const LOOK: Duration = Duration::from_millis(100);
+/// With more rooms than this, what happens to single links is no news.
+const FEW: usize = 20;
+
+/// How messages are shown.
+#[derive(Debug)]
+pub(crate) enum Show {
+    /// Not at all: someone else takes them.
+    Nothing,
+    /// As lines for people. `all` shows bookkeeping too.
+    Lines { render: Render, all: bool },
+    /// As JSON Lines, with the number of the last one. `events` shows what happens to links too.
+    Json { seq: i64, events: bool },
+}
+
+impl Show {
+    /// Lines, with the room named where there are several.
+    pub(crate) fn lines(rooms: usize, all: bool) -> Self {
+        Self::Lines { render: Render { rooms: rooms > 1, days: false, zone: TimeZone::system() }, all }
+    }
+}
+
+/// Why following ended.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// By Ctrl-C or SIGTERM, at the limit or the end of the time, or because nothing more can come.
+    Done,
+    /// No room could be joined; this is what went wrong last.
+    GivenUp(Option<Lost>),
+}
+
+impl Ended {
+    /// What the program's end says about it; an error is printed.
+    pub(crate) fn exit(self) -> Exit {
+        let Self::GivenUp(last) = self else { return Exit::Done };
+        let wrong_room = last.as_ref().is_some_and(is_wrong_room);
+        match last {
+            Some(last) => crate::printer::error(format_args!("given up: {last}")),
+            None => crate::printer::error("given up: no server answered"),
+        }
+        if wrong_room { Exit::NoSuchRoom } else { Exit::GivenUp }
+    }
+}
+
+/// Sums of what was followed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sums {
+    /// Payloads received.
+    pub(crate) received: u64,
+    /// Control among them.
+    pub(crate) control: u64,
+    /// Messages shown.
+    pub(crate) shown: u64,
+    /// Messages not asked for: of another type, bookkeeping, or after the limit.
+    pub(crate) left_out: u64,
+    /// Messages lost because the screen was too slow.
+    pub(crate) lagged: u64,
+    /// Connections lost after they had joined.
+    pub(crate) lost: u64,
+}
+
+/// Follows events to the screen.
+#[derive(Debug)]
+pub(crate) struct Follow<'p> {
+    pub(crate) printer: &'p mut Printer,
+    pub(crate) show: Show,
+    pub(crate) types: Types,
+    pub(crate) limit: Option<u64>,
+    pub(crate) until: Option<Instant>,
+    pub(crate) give_up: Patience,
+    /// How many rooms there are.
+    pub(crate) rooms: usize,
+    pub(crate) sums: Sums,
+    /// Rooms that were joined, and turned out to be rooms.
+    joined: HashSet<RoomId>,
+    last: Option<Lost>,
+}
+
+impl<'p> Follow<'p> {
+    pub(crate) fn new(printer: &'p mut Printer, show: Show, types: Types, give_up: Patience, rooms: usize) -> Self {
+        let sums = Sums::default();
+        Self {
+            printer,
+            show,
+            types,
+            limit: None,
+            until: None,
+            give_up,
+            rooms,
+            sums,
+            joined: HashSet::new(),
+            last: None,
+        }
+    }
+
+    /// Follows until there is a reason to stop; `enough` may be one.
+    ///
+    /// # Errors
+    /// What is shown cannot be printed.
+    pub(crate) fn run(&mut self, events: &mut Events, stop: &Stop, enough: impl Fn() -> bool) -> Result<Ended, Closed> {
+        let give_up = self.give_up.0.map(|patience| Instant::now() + patience);
+        loop {
+            let now = Instant::now();
+            if stop.asked() || self.until.is_some_and(|until| now >= until) || self.is_full() || enough() {
+                self.printer.flush()?;
+                return Ok(Ended::Done);
+            }
+            if self.joined.is_empty() && give_up.is_some_and(|give_up| now >= give_up) {
+                return Ok(Ended::GivenUp(self.last.take()));
+            }
+            // Lines are seen as soon as there is nothing more to print at once.
+            let event = events.wait(Duration::ZERO).or_else(|_| {
+                self.printer.flush().map_err(Err)?;
+                let soon = self.until.map_or(LOOK, |until| until.saturating_duration_since(now).min(LOOK));
+                events.wait(soon).map_err(Ok)
+            });
+            match event {
+                Ok(event) => self.event(event)?,
+                Err(Ok(NoEvent::TimedOut)) => {}
+                Err(Ok(NoEvent::Ended)) => return Ok(Ended::Done),
+                Err(Err(closed)) => return Err(closed),
+            }
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.limit.is_some_and(|limit| self.sums.shown >= limit)
+    }
+
+    fn event(&mut self, event: Event) -> Result<(), Closed> {
+        if let Show::Json { events: true, .. } = self.show
+            && let Some(event) = in_json(&event)
+        {
+            jsonl::write_event(self.printer.raw(), &event).map_err(Closed::from)?;
+        }
+        let few = self.rooms <= FEW;
+        match event {
+            Event::Records(records) => return self.records(&records),
+            Event::Joined { room, server, .. } => {
+                self.joined.insert(room);
+                if few {
+                    self.printer.note(format_args!("room {room}: joined on {server}"));
+                }
+            }
+            Event::Lost { room, link, reason, .. } => {
+                self.sums.lost += u64::from(link.is_some());
+                if is_wrong_room(&reason) {
+                    self.joined.remove(&room);
+                }
+                if few && !matches!(reason, Lost::Session(Reason::LoggedOut)) {
+                    self.printer.warn(format_args!("room {room}: {reason}"));
+                }
+                self.last = Some(reason);
+            }
+            Event::Gap { room, from_us, to_us, reason } => {
+                let missed = duration::show(Duration::from_micros(to_us.abs_diff(from_us)));
+                self.printer.warn(format_args!("room {room}: nobody listened for {missed} ({})", reason.name()));
+            }
+            Event::Dropped { room, messages, .. } => {
+                self.printer
+                    .warn(format_args!("room {room}: {messages} messages came while there was no room for them"));
+            }
+            Event::Status { room, status: Status::Waiting { pause, failures } } if few => {
+                let pause = duration::show(pause);
+                self.printer.note(format_args!("room {room}: trying again in {pause} (failure {failures})"));
+            }
+            Event::Lagged(messages) => {
+                self.sums.lagged += messages;
+                if !matches!(self.show, Show::Nothing) {
+                    self.printer.warn(format_args!("{messages} messages not shown: the output is too slow"));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn records(&mut self, records: &Records) -> Result<(), Closed> {
+        self.sums.received += records.len() as u64;
+        self.sums.control += records.control().count() as u64;
+        for record in records.messages() {
+            let message = record.message();
+            let summary = message.summary(record.room);
+            if self.is_full() || !self.types.has(&summary) {
+                self.sums.left_out += 1;
+                continue;
+            }
+            match &mut self.show {
+                Show::Nothing => {}
+                Show::Lines { all: false, .. } if !is_for_viewers(&summary) => {
+                    self.sums.left_out += 1;
+                    continue;
+                }
+                Show::Lines { render, .. } => {
+                    self.printer.line(&render.line(record.room.get(), record.received_us, &summary))?;
+                }
+                Show::Json { seq, .. } => {
+                    *seq += 1;
+                    let entry = Entry { seq: Some(*seq), ..Entry::live(&record, &summary) };
+                    jsonl::write_message(self.printer.raw(), &entry).map_err(Closed::from)?;
+                }
+            }
+            self.sums.shown += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the server says that there is no such room.
+const fn is_wrong_room(lost: &Lost) -> bool {
+    matches!(lost, Lost::Session(Reason::Server(ServerError::WrongRoom)))
+}
+
+/// The event as programs read it. Messages are none.
+fn in_json(event: &Event) -> Option<entry::Event> {
+    Some(match event {
+        Event::Joined { room, server, at_us, .. } => {
+            entry::Event::Joined { room: *room, at_us: *at_us, server: server.to_string() }
+        }
+        Event::Lost { room, reason, at_us, .. } => {
+            entry::Event::Lost { room: *room, at_us: *at_us, reason: reason.name().to_owned() }
+        }
+        Event::Gap { room, from_us, to_us, reason } => {
+            entry::Event::Gap(Gap { room: *room, from_us: *from_us, to_us: *to_us, reason: reason.name().to_owned() })
+        }
+        Event::Status { room, status } => {
+            let status = match status {
+                Status::Connecting(server) => format!("connecting to {server}"),
+                Status::Waiting { pause, .. } => format!("waiting {:.1} s", pause.as_secs_f64()),
+                _ => return None,
+            };
+            entry::Event::Status { room: *room, at_us: now_us(), status }
+        }
+        Event::Lagged(lost) => entry::Event::Lagged { lost: *lost },
+        Event::Dropped { room, from_us, to_us, .. } => {
+            entry::Event::Gap(Gap { room: *room, from_us: *from_us, to_us: *to_us, reason: "storage".to_owned() })
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,130 @@
+//! The only place that prints: data to stdout, all else to stderr.
+
+use std::fmt::Display;
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::sync::OnceLock;
+
+use anstream::adapter::strip_str;
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+pub(crate) enum Color {
+    /// Where a terminal shows it, and `NO_COLOR` is not set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+static CHOICE: OnceLock<Color> = OnceLock::new();
+
+/// Decides about colour for the whole program, once, before anything is printed.
+pub(crate) fn use_color(color: Color) {
+    let _ = CHOICE.set(color);
+}
+
+fn choice(stream: &impl anstream::stream::RawStream) -> ColorChoice {
+    match CHOICE.get().copied().unwrap_or_default() {
+        Color::Auto => AutoStream::choice(stream),
+        Color::Always => ColorChoice::AlwaysAnsi,
+        Color::Never => ColorChoice::Never,
+    }
+}
+
+/// What happens to what a command has to say.
+#[derive(Debug)]
+pub(crate) struct Printer {
+    quiet: bool,
+    plain: bool,
+    out: BufWriter<io::Stdout>,
+}
+
+impl Printer {
+    /// A printer; `quiet` keeps notes back, but no warning.
+    pub(crate) fn new(quiet: bool) -> Self {
+        let plain = matches!(choice(&io::stdout()), ColorChoice::Never);
+        Self { quiet, plain, out: BufWriter::with_capacity(64 * 1024, io::stdout()) }
+    }
+
+    /// Prints a line of data for people, styled where that is wanted.
+    ///
+    /// # Errors
+    /// See [`Closed`].
+    pub(crate) fn line(&mut self, line: &str) -> Result<(), Closed> {
+        let done = if self.plain { writeln!(self.out, "{}", strip_str(line)) } else { writeln!(self.out, "{line}") };
+        done.map_err(Closed)
+    }
+
+    /// Where bytes of data for programs go, as they are.
+    pub(crate) const fn raw(&mut self) -> &mut impl Write {
+        &mut self.out
+    }
+
+    /// Makes sure that what was printed is seen.
+    ///
+    /// # Errors
+    /// See [`Closed`].
+    pub(crate) fn flush(&mut self) -> Result<(), Closed> {
+        self.out.flush().map_err(Closed)
+    }
+
+    /// Tells the user something beside the data.
+    pub(crate) fn note(&mut self, note: impl Display) {
+        if !self.quiet {
+            let _ = self.flush();
+            let dim = Style::new().dimmed();
+            to_stderr(dim, "", format_args!("{dim}{note}{dim:#}"));
+        }
+    }
+
+    /// Tells the user that something is not as it should be, but goes on.
+    pub(crate) fn warn(&mut self, warning: impl Display) {
+        // What was printed before is seen before. If stdout is closed, the next line of data will say so.
+        let _ = self.flush();
+        warn(warning);
+    }
+}
+
+/// [`Printer::warn`] for threads that print nothing else.
+pub(crate) fn warn(warning: impl Display) {
+    to_stderr(AnsiColor::Yellow.on_default(), "warning: ", warning);
+}
+
+/// Says why the program fails, in one line.
+pub(crate) fn error(error: impl Display) {
+    to_stderr(AnsiColor::Red.on_default().bold(), "error: ", error);
+}
+
+fn to_stderr(style: Style, prefix: &str, text: impl Display) {
+    // A closed stderr is no reason to stop.
+    let _ = writeln!(AutoStream::new(io::stderr(), choice(&io::stderr())), "{style}{prefix}{style:#}{text}");
+}
+
+/// Stdout takes no more. If its reader went away, as `head` does, that is no failure.
+#[derive(Debug)]
+pub(crate) struct Closed(io::Error);
+
+impl Closed {
+    /// Whether the reader went away.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        self.0.kind() == ErrorKind::BrokenPipe
+    }
+}
+
+impl Display for Closed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "cannot write to the standard output: {}", self.0)
+    }
+}
+
+impl std::error::Error for Closed {}
+
+impl From<io::Error> for Closed {
+    fn from(error: io::Error) -> Self {
+        Self(error)
+    }
+}
