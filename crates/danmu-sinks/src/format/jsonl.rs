@@ -243,7 +243,7 @@ impl<'a> Grouped<'a> {
         Self { pairs, by_key, repeats }
     }
 
-    /// For each place, how many values its key has there: 0 where the key has stood before.
+    /// For each place, the places of all values of its key; none where the key has stood before.
     fn groups(&self) -> Vec<&[u32]> {
         let mut groups: Vec<&[u32]> = vec![&[]; self.pairs.len()];
         for group in self.by_key.chunk_by(|&a, &b| self.pairs[a as usize].0 == self.pairs[b as usize].0) {

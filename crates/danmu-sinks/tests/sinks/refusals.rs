@@ -177,7 +177,6 @@ fn a_recording_is_written_as_safely_as_it_says() {
 fn where_there_is_no_write_ahead_log_nothing_is_recorded() {
     // Exclusive access without a log is what a database in memory is like: SQLite says so, and we listen.
     let error = Recorder::open(":memory:", RecorderOptions::default(), NOON).err();
-    let _ = fs::remove_file(":memory:.lock");
     assert!(
         matches!(&error, Some(OpenError::Pragma { pragma: "journal_mode", found, .. }) if found == "memory"),
         "{error:?}"
