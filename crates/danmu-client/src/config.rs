@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::clock::Clock;
 use crate::endpoint::Endpoint;
 
 /// How rooms are kept open.
@@ -34,6 +35,8 @@ pub struct Config {
     /// How long links stop reading when a subscriber that must not lose anything does not keep up. After that they read
     /// on and drop, lest the server cut them off. Default 10 s.
     pub blocked: Duration,
+    /// What the times of events are read from. Default: the system's.
+    pub clock: Clock,
 }
 
 impl Default for Config {
@@ -50,6 +53,7 @@ impl Default for Config {
             connects_per_second: 50,
             queue_bytes: 16 << 20,
             blocked: Duration::from_secs(10),
+            clock: Clock::system(),
         }
     }
 }

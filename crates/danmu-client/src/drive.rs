@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::endpoint::Endpoint;
-use crate::event::{Lost, now_us};
+use crate::event::Lost;
 use crate::room::Outlet;
 
 /// How much one read takes at most.
@@ -52,7 +52,7 @@ pub(crate) async fn drive(
     let mut batch = Batch::new();
     let mut flow = Flow::Open;
     let mut joined = None;
-    let mut heard_us = now_us();
+    let mut heard_us = out.clock.now_us();
     let mut leaving = false;
     let mut timer = pin!(sleep_until(Instant::now()));
     loop {
@@ -61,7 +61,7 @@ pub(crate) async fn drive(
                 Output::Send(bytes) => unsent.push(bytes),
                 Output::Joined => {
                     joined = Some(Instant::now());
-                    out.joined(link, server, now_us());
+                    out.joined(link, server);
                 }
                 Output::Wait(at) => break Ok(at.into()),
                 Output::Closed(reason) => break Err(reason),
@@ -84,17 +84,17 @@ pub(crate) async fn drive(
         tokio::select! {
             biased;
             () = timer.as_mut() => {
-                flow.tick(out.blocked, &mut session);
+                flow.tick(out, &mut session);
                 session.tick(Instant::now().into_std());
             }
             () = stopped(stop), if !leaving => {
                 leaving = true;
                 session.logout(Instant::now().into_std());
             }
-            () = out.room(), if !flow.is_reading() => flow.open(&mut session),
+            () = out.room(), if !flow.is_open() => flow.open(link, out, &mut session),
             turn = turn => match turn {
                 Turn::Wrote(Ok(n)) if n > 0 => unsent.sent(n),
-                Turn::Heard(Ok(n)) if n > 0 => heard_us = now_us(),
+                Turn::Heard(Ok(n)) if n > 0 => heard_us = out.clock.now_us(),
                 Turn::Wrote(Ok(_)) | Turn::Heard(Ok(_)) => session.end(),
                 Turn::Wrote(Err(_)) | Turn::Heard(Err(_)) if leaving => session.end(),
                 Turn::Wrote(Err(error)) | Turn::Heard(Err(error)) => {
@@ -194,6 +194,10 @@ enum Flow {
 }
 
 impl Flow {
+    const fn is_open(&self) -> bool {
+        matches!(self, Self::Open)
+    }
+
     const fn is_reading(&self) -> bool {
         !matches!(self, Self::Blocked { .. })
     }
@@ -212,12 +216,9 @@ impl Flow {
         }
         let records = batch.freeze(out.room, link, heard_us);
         if let Self::Dropping { messages, control, .. } = self {
-            if !out.has_room() {
-                *messages += records.messages().count() as u64;
-                *control += records.control().count() as u64;
-                return;
-            }
-            self.report(link, out);
+            *messages += records.messages().count() as u64;
+            *control += records.control().count() as u64;
+            return;
         }
         out.records(records);
         if !out.has_room() {
@@ -227,23 +228,26 @@ impl Flow {
     }
 
     /// Blocked for too long: reads on, lest the server cut the link off as a slow reader.
-    fn tick(&mut self, blocked: Duration, session: &mut Session) {
-        if self.deadline(blocked).is_some_and(|at| Instant::now() >= at) {
-            *self = Self::Dropping { from_us: now_us(), messages: 0, control: 0 };
+    fn tick(&mut self, out: &Outlet, session: &mut Session) {
+        if self.deadline(out.blocked).is_some_and(|at| Instant::now() >= at) {
+            *self = Self::Dropping { from_us: out.clock.now_us(), messages: 0, control: 0 };
             session.resume_reading(Instant::now().into_std());
         }
     }
 
     /// There is room again.
-    fn open(&mut self, session: &mut Session) {
+    fn open(&mut self, link: LinkId, out: &Outlet, session: &mut Session) {
+        self.report(link, out);
         *self = Self::Open;
         session.resume_reading(Instant::now().into_std());
     }
 
     /// Tells the subscribers what was dropped, and goes on as if nothing was.
     fn report(&mut self, link: LinkId, out: &Outlet) {
-        if let Self::Dropping { from_us, messages, control } = std::mem::replace(self, Self::Open) {
-            out.dropped(link, messages, control, from_us, now_us());
+        if let Self::Dropping { from_us, messages, control } = std::mem::replace(self, Self::Open)
+            && messages + control > 0
+        {
+            out.dropped(link, messages, control, from_us, out.clock.now_us());
         }
     }
 }

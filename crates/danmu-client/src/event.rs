@@ -2,12 +2,13 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use danmu_proto::session::Reason;
 use danmu_proto::{LinkId, PacketError, Records, RoomId};
 use thiserror::Error;
 
+pub use crate::clock::now_us;
 use crate::dial::DialError;
 use crate::endpoint::Endpoint;
 
@@ -150,9 +151,4 @@ impl Lost {
             _ => None,
         }
     }
-}
-
-/// The wall clock, in microseconds since the Unix epoch.
-pub fn now_us() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }

@@ -31,6 +31,8 @@ mod backoff;
 #[cfg(feature = "async")]
 mod budget;
 #[cfg(feature = "async")]
+pub mod clock;
+#[cfg(feature = "async")]
 pub mod config;
 #[cfg(feature = "async")]
 pub mod dial;
@@ -51,6 +53,7 @@ pub use danmu_proto::{LinkId, Record, Records, RoomId};
 
 #[cfg(feature = "async")]
 pub use {
+    clock::Clock,
     config::Config,
     dial::{Dial, DialError, Net},
     endpoint::Endpoint,

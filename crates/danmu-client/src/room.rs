@@ -14,11 +14,12 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::backoff::Backoff;
 use crate::budget::Budget;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::dial::{Dial, DialError, Net};
 use crate::drive::{Ended, drive};
 use crate::endpoint::{Endpoint, Pool};
-use crate::event::{Event, Lost, Status, now_us};
+use crate::event::{Event, Lost, Status};
 use crate::queue::{Events, Hub, Overflow};
 
 /// One room as a stream of events, kept open by a task on the tokio runtime that [`Room::open`] was called on.
@@ -89,7 +90,7 @@ pub(crate) async fn keep_open<D: Dial>(
     mut stop: watch::Receiver<bool>,
 ) {
     let config = &shared.config;
-    let out = Outlet { room, hub, blocked: config.blocked, deaf: Mutex::default() };
+    let out = Outlet { room, hub, clock: config.clock.clone(), blocked: config.blocked, deaf: Mutex::default() };
     let mut pool = Pool::new(config.endpoints.clone());
     let mut backoff = Backoff::new(config.pause_min, config.pause_max, config.healthy);
     loop {
@@ -125,7 +126,7 @@ async fn connect_and_drive<D: Dial>(
     let config = &shared.config;
     let server = Arc::new(endpoint.clone());
     out.status(Status::Connecting(Arc::clone(&server)));
-    let begun_us = now_us();
+    let begun_us = out.clock.now_us();
     let deadline = Instant::now() + config.connect;
     let never = |lost| Ended { lost, joined: None, heard_us: begun_us };
     let io = match stopped(stop, timeout_at(deadline, shared.dial.dial(endpoint))).await {
@@ -143,7 +144,12 @@ async fn connect_and_drive<D: Dial>(
     settings.silence = config.silence;
     settings.packet = config.packet;
     settings.login = deadline.saturating_duration_since(now);
-    drive(io, Session::new(now.into_std(), settings), link, &server, out, stop).await
+    let mut ended = drive(io, Session::new(now.into_std(), settings), link, &server, out, stop).await;
+    if let Lost::Session(Reason::NoLogin(waited)) = &mut ended.lost {
+        // The session knows only what the connection left of the time.
+        *waited = config.connect;
+    }
+    ended
 }
 
 /// What `future` gives, or `None` if `stop` turns true first.
@@ -164,6 +170,7 @@ fn next_link() -> LinkId {
 #[derive(Debug)]
 pub(crate) struct Outlet {
     pub(crate) room: RoomId,
+    pub(crate) clock: Clock,
     /// How long to wait for a full subscriber.
     pub(crate) blocked: Duration,
     hub: Arc<Hub>,
@@ -172,8 +179,8 @@ pub(crate) struct Outlet {
 }
 
 impl Outlet {
-    pub(crate) fn joined(&self, link: LinkId, server: &Arc<Endpoint>, at_us: i64) {
-        let room = self.room;
+    pub(crate) fn joined(&self, link: LinkId, server: &Arc<Endpoint>) {
+        let (room, at_us) = (self.room, self.clock.now_us());
         self.hub.offer(&Event::Joined { room, link, server: Arc::clone(server), at_us });
         let deaf = self.deaf.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some((from_us, reason)) = deaf {
@@ -203,7 +210,7 @@ impl Outlet {
             *self.deaf.lock().unwrap_or_else(PoisonError::into_inner) = Some((heard_us, reason.clone()));
         }
         let (room, reason) = (self.room, reason.clone());
-        self.hub.offer(&Event::Lost { room, link, reason, heard_us, at_us: now_us() });
+        self.hub.offer(&Event::Lost { room, link, reason, heard_us, at_us: self.clock.now_us() });
     }
 
     fn status(&self, status: Status) {
