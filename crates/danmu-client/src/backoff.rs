@@ -34,6 +34,12 @@ impl Backoff {
         floor + ceiling.saturating_sub(floor).mul_f64(random)
     }
 
+    /// The pause after a server said that it will not have us: there is no use in asking again soon.
+    pub(crate) const fn refused(&mut self) -> Duration {
+        self.failures = self.failures.saturating_add(1);
+        self.max
+    }
+
     /// How many attempts in a row failed or died young.
     pub(crate) const fn failures(&self) -> u32 {
         self.failures
