@@ -11,6 +11,8 @@ mod command;
 mod duration;
 mod exit;
 mod follow;
+mod lookout;
+mod network;
 mod printer;
 mod render;
 mod select;
