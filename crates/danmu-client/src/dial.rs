@@ -134,6 +134,10 @@ impl DialError {
             Self::NotBuilt { .. } => "unsupported",
         }
     }
+
+    fn through(proxy: &Proxy, endpoint: &Endpoint, source: ProxyError) -> Self {
+        Self::Proxy { endpoint: endpoint.clone(), proxy: proxy.clone(), source }
+    }
 }
 
 /// Dials over the network.
@@ -177,17 +181,50 @@ impl Net {
         Ok(ips.into_iter().map(|ip| (ip, port).into()).collect())
     }
 
+    /// The first of these addresses, which are not none, over which the server can be talked to.
+    async fn try_each(
+        &self,
+        endpoint: &Endpoint,
+        addresses: Vec<SocketAddr>,
+        end: Instant,
+    ) -> Result<Connection, DialError> {
+        let mut left = addresses.len() as u32;
+        let mut last = None;
+        for address in addresses {
+            // What is left of the time is shared among the addresses that are left, lest a dead one take it all.
+            let share = end.saturating_duration_since(Instant::now()) / left;
+            left -= 1;
+            let error = match timeout(share, self.connect(endpoint, address)).await {
+                Ok(Ok(io)) => {
+                    self.addresses().good(&address.ip());
+                    return Ok(Connection { io, ip: address.ip() });
+                }
+                Ok(Err(error)) => error,
+                Err(_) => {
+                    let text = format!("no answer within {:.1}s", share.as_secs_f64());
+                    DialError::Connect { address, source: io::Error::new(io::ErrorKind::TimedOut, text) }
+                }
+            };
+            tracing::debug!(%endpoint, %address, %error, "no connection");
+            self.addresses().failed(&address.ip());
+            last = Some(error);
+        }
+        Err(last.expect("there is at least one address"))
+    }
+
     /// All that it takes to talk to the server over one address.
     async fn connect(&self, endpoint: &Endpoint, address: SocketAddr) -> Result<Bytes, DialError> {
-        let mut io = TcpStream::connect(address).await.map_err(|source| DialError::Connect { address, source })?;
+        let connected = TcpStream::connect(address).await;
+        let mut io = match (&self.proxy, connected) {
+            (_, Ok(io)) => io,
+            (None, Err(source)) => return Err(DialError::Connect { address, source }),
+            (Some(proxy), Err(error)) => return Err(DialError::through(proxy, endpoint, error.into())),
+        };
         // Heartbeats are small and wanted at once. A socket that refuses the option still works.
         let _ = io.set_nodelay(true);
         if let Some(proxy) = &self.proxy {
-            proxy.tunnel(&mut io, &endpoint.host, endpoint.port).await.map_err(|source| DialError::Proxy {
-                endpoint: endpoint.clone(),
-                proxy: proxy.clone(),
-                source,
-            })?;
+            let tunnel = proxy.tunnel(&mut io, &endpoint.host, endpoint.port).await;
+            tunnel.map_err(|source| DialError::through(proxy, endpoint, source))?;
         }
         match endpoint.transport {
             Transport::Tcp => Ok(Box::new(io)),
@@ -233,28 +270,7 @@ impl Dial for Net {
             None => (&endpoint.host, endpoint.port),
         };
         let addresses = self.resolve(host, port).await?;
-        let mut left = addresses.len() as u32;
-        let mut last = None;
-        for address in addresses {
-            // What is left of the time is shared among the addresses that are left, lest a dead one take it all.
-            let share = end.saturating_duration_since(Instant::now()) / left;
-            left -= 1;
-            let error = match timeout(share, self.connect(endpoint, address)).await {
-                Ok(Ok(io)) => {
-                    self.addresses().good(&address.ip());
-                    return Ok(Connection { io, ip: address.ip() });
-                }
-                Ok(Err(error)) => error,
-                Err(_) => {
-                    let text = format!("no answer within {:.1}s", share.as_secs_f64());
-                    DialError::Connect { address, source: io::Error::new(io::ErrorKind::TimedOut, text) }
-                }
-            };
-            tracing::debug!(%endpoint, %address, %error, "no connection");
-            self.addresses().failed(&address.ip());
-            last = Some(error);
-        }
-        Err(last.expect("there is at least one address"))
+        self.try_each(endpoint, addresses, end).await
     }
 
     fn died_young(&self, io: &Connection) {
@@ -299,3 +315,7 @@ impl AsyncWrite for Connection {
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests;
