@@ -15,13 +15,14 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use crate::config::{Config, Family};
 use crate::endpoint::{Endpoint, Transport};
 use crate::proxy::{Proxy, ProxyError};
 use crate::ranking::Ranking;
+use crate::resolve::Resolver;
 #[cfg(feature = "wss")]
 use crate::{
     tls::{Tls, TlsError},
@@ -146,6 +147,7 @@ pub struct Net {
     family: Family,
     proxy: Option<Proxy>,
     connect: Duration,
+    resolver: Resolver,
     /// Which addresses did well, over all names.
     addresses: Mutex<Ranking<IpAddr>>,
     #[cfg(feature = "wss")]
@@ -159,6 +161,7 @@ impl Net {
             family: config.family,
             proxy: config.proxy.clone(),
             connect: config.connect,
+            resolver: Resolver::default(),
             addresses: Mutex::default(),
             #[cfg(feature = "wss")]
             tls: Tls::new(config.ca.clone()),
@@ -168,11 +171,8 @@ impl Net {
     /// The addresses to try, in order: of several that a name has, single ones are often dead.
     async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, DialError> {
         let resolve = |source| DialError::Resolve { host: host.to_owned(), source };
-        let found: Vec<SocketAddr> = lookup_host((host, port)).await.map_err(resolve)?.collect();
-        if found.is_empty() {
-            return Err(resolve(io::Error::new(io::ErrorKind::NotFound, "the name has no address")));
-        }
-        let mut ips: Vec<IpAddr> = found.iter().map(SocketAddr::ip).filter(|&ip| self.family.has(ip)).collect();
+        let mut ips = self.resolver.resolve(host).await.map_err(resolve)?;
+        ips.retain(|&ip| self.family.has(ip));
         if ips.is_empty() {
             return Err(DialError::NoAddress { host: host.to_owned(), family: self.family });
         }

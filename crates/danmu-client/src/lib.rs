@@ -49,6 +49,8 @@ pub mod queue;
 #[cfg(feature = "async")]
 mod ranking;
 #[cfg(feature = "async")]
+mod resolve;
+#[cfg(feature = "async")]
 pub mod room;
 #[cfg(feature = "async")]
 pub mod rooms;

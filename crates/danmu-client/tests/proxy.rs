@@ -15,9 +15,8 @@ use tokio::time::timeout;
 /// What the proxy is to hear, and to answer, step by step.
 type Script = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// A proxy that holds one such conversation and then is the server itself, which welcomes whoever logs in. Gives its port,
-/// and what it heard at each step.
-fn serve(script: Script) -> (u16, Receiver<Vec<u8>>) {
+/// A proxy that holds one such conversation and then is the server itself. Gives its port, and what it heard at each step.
+fn serve(script: Script, server: fn(TcpStream) -> io::Result<()>) -> (u16, Receiver<Vec<u8>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let (steps, heard) = mpsc::channel();
@@ -29,7 +28,7 @@ fn serve(script: Script) -> (u16, Receiver<Vec<u8>>) {
             steps.send(bytes).map_err(io::Error::other)?;
             io.write_all(&answer)?;
         }
-        welcome(io)
+        server(io)
     });
     (port, heard)
 }
@@ -71,7 +70,7 @@ fn named() -> Endpoint {
 /// Has the proxy hold this conversation. Gives the outcome, and checks that the proxy heard what it was to hear.
 async fn through(scheme_and_user: &str, endpoint: Endpoint, script: &[(&[u8], &[u8])]) -> String {
     let script: Script = script.iter().map(|(heard, answer)| (heard.to_vec(), answer.to_vec())).collect();
-    let (port, heard) = serve(script.clone());
+    let (port, heard) = serve(script.clone(), welcome);
     let outcome = outcome(&format!("{scheme_and_user}127.0.0.1:{port}"), endpoint).await;
     let heard: Vec<Vec<u8>> = heard.try_iter().collect();
     assert_eq!(heard, script.into_iter().map(|step| step.0).collect::<Vec<_>>());
@@ -156,29 +155,11 @@ async fn http_connect_that_is_refused_says_why() {
         ("", CONNECT, b"\x05\x00", "there is no connection to it"),
     ] {
         let script: Script = vec![(connect.to_vec(), answer.to_vec())];
-        let (port, heard) = serve_and_close(script);
+        let (port, heard) = serve(script, |_| Ok(()));
         let outcome = outcome(&format!("http://{user}127.0.0.1:{port}"), named()).await;
         assert!(outcome.contains(text) && outcome.contains("through the proxy http://127.0.0.1:"), "{outcome}");
         assert_eq!(heard.recv().unwrap(), connect);
     }
-}
-
-/// Like [`serve`], but says no more than the script.
-fn serve_and_close(script: Script) -> (u16, Receiver<Vec<u8>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let (steps, heard) = mpsc::channel();
-    thread::spawn(move || {
-        let (mut io, _) = listener.accept()?;
-        for (expected, answer) in script {
-            let mut bytes = vec![0; expected.len()];
-            io.read_exact(&mut bytes)?;
-            steps.send(bytes).map_err(io::Error::other)?;
-            io.write_all(&answer)?;
-        }
-        io::Result::Ok(())
-    });
-    (port, heard)
 }
 
 #[tokio::test]
