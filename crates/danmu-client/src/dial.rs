@@ -15,13 +15,14 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use crate::config::{Config, Family};
 use crate::endpoint::{Endpoint, Transport};
 use crate::proxy::{Proxy, ProxyError};
 use crate::ranking::Ranking;
+use crate::resolve::Resolver;
 #[cfg(feature = "wss")]
 use crate::{
     tls::{Tls, TlsError},
@@ -134,6 +135,10 @@ impl DialError {
             Self::NotBuilt { .. } => "unsupported",
         }
     }
+
+    fn through(proxy: &Proxy, endpoint: &Endpoint, source: ProxyError) -> Self {
+        Self::Proxy { endpoint: endpoint.clone(), proxy: proxy.clone(), source }
+    }
 }
 
 /// Dials over the network.
@@ -142,6 +147,7 @@ pub struct Net {
     family: Family,
     proxy: Option<Proxy>,
     connect: Duration,
+    resolver: Resolver,
     /// Which addresses did well, over all names.
     addresses: Mutex<Ranking<IpAddr>>,
     #[cfg(feature = "wss")]
@@ -155,6 +161,7 @@ impl Net {
             family: config.family,
             proxy: config.proxy.clone(),
             connect: config.connect,
+            resolver: Resolver::default(),
             addresses: Mutex::default(),
             #[cfg(feature = "wss")]
             tls: Tls::new(config.ca.clone()),
@@ -164,11 +171,8 @@ impl Net {
     /// The addresses to try, in order: of several that a name has, single ones are often dead.
     async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, DialError> {
         let resolve = |source| DialError::Resolve { host: host.to_owned(), source };
-        let found: Vec<SocketAddr> = lookup_host((host, port)).await.map_err(resolve)?.collect();
-        if found.is_empty() {
-            return Err(resolve(io::Error::new(io::ErrorKind::NotFound, "the name has no address")));
-        }
-        let mut ips: Vec<IpAddr> = found.iter().map(SocketAddr::ip).filter(|&ip| self.family.has(ip)).collect();
+        let mut ips = self.resolver.resolve(host).await.map_err(resolve)?;
+        ips.retain(|&ip| self.family.has(ip));
         if ips.is_empty() {
             return Err(DialError::NoAddress { host: host.to_owned(), family: self.family });
         }
@@ -177,17 +181,50 @@ impl Net {
         Ok(ips.into_iter().map(|ip| (ip, port).into()).collect())
     }
 
+    /// The first of these addresses, which are not none, over which the server can be talked to.
+    async fn try_each(
+        &self,
+        endpoint: &Endpoint,
+        addresses: Vec<SocketAddr>,
+        end: Instant,
+    ) -> Result<Connection, DialError> {
+        let mut left = addresses.len() as u32;
+        let mut last = None;
+        for address in addresses {
+            // What is left of the time is shared among the addresses that are left, lest a dead one take it all.
+            let share = end.saturating_duration_since(Instant::now()) / left;
+            left -= 1;
+            let error = match timeout(share, self.connect(endpoint, address)).await {
+                Ok(Ok(io)) => {
+                    self.addresses().good(&address.ip());
+                    return Ok(Connection { io, ip: address.ip() });
+                }
+                Ok(Err(error)) => error,
+                Err(_) => {
+                    let text = format!("no answer within {:.1}s", share.as_secs_f64());
+                    DialError::Connect { address, source: io::Error::new(io::ErrorKind::TimedOut, text) }
+                }
+            };
+            tracing::debug!(%endpoint, %address, %error, "no connection");
+            self.addresses().failed(&address.ip());
+            last = Some(error);
+        }
+        Err(last.expect("there is at least one address"))
+    }
+
     /// All that it takes to talk to the server over one address.
     async fn connect(&self, endpoint: &Endpoint, address: SocketAddr) -> Result<Bytes, DialError> {
-        let mut io = TcpStream::connect(address).await.map_err(|source| DialError::Connect { address, source })?;
+        let connected = TcpStream::connect(address).await;
+        let mut io = match (&self.proxy, connected) {
+            (_, Ok(io)) => io,
+            (None, Err(source)) => return Err(DialError::Connect { address, source }),
+            (Some(proxy), Err(error)) => return Err(DialError::through(proxy, endpoint, error.into())),
+        };
         // Heartbeats are small and wanted at once. A socket that refuses the option still works.
         let _ = io.set_nodelay(true);
         if let Some(proxy) = &self.proxy {
-            proxy.tunnel(&mut io, &endpoint.host, endpoint.port).await.map_err(|source| DialError::Proxy {
-                endpoint: endpoint.clone(),
-                proxy: proxy.clone(),
-                source,
-            })?;
+            let tunnel = proxy.tunnel(&mut io, &endpoint.host, endpoint.port).await;
+            tunnel.map_err(|source| DialError::through(proxy, endpoint, source))?;
         }
         match endpoint.transport {
             Transport::Tcp => Ok(Box::new(io)),
@@ -233,28 +270,7 @@ impl Dial for Net {
             None => (&endpoint.host, endpoint.port),
         };
         let addresses = self.resolve(host, port).await?;
-        let mut left = addresses.len() as u32;
-        let mut last = None;
-        for address in addresses {
-            // What is left of the time is shared among the addresses that are left, lest a dead one take it all.
-            let share = end.saturating_duration_since(Instant::now()) / left;
-            left -= 1;
-            let error = match timeout(share, self.connect(endpoint, address)).await {
-                Ok(Ok(io)) => {
-                    self.addresses().good(&address.ip());
-                    return Ok(Connection { io, ip: address.ip() });
-                }
-                Ok(Err(error)) => error,
-                Err(_) => {
-                    let text = format!("no answer within {:.1}s", share.as_secs_f64());
-                    DialError::Connect { address, source: io::Error::new(io::ErrorKind::TimedOut, text) }
-                }
-            };
-            tracing::debug!(%endpoint, %address, %error, "no connection");
-            self.addresses().failed(&address.ip());
-            last = Some(error);
-        }
-        Err(last.expect("there is at least one address"))
+        self.try_each(endpoint, addresses, end).await
     }
 
     fn died_young(&self, io: &Connection) {
@@ -299,3 +315,7 @@ impl AsyncWrite for Connection {
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests;

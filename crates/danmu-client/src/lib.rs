@@ -51,6 +51,8 @@ pub mod queue;
 #[cfg(feature = "async")]
 mod ranking;
 #[cfg(feature = "async")]
+mod resolve;
+#[cfg(feature = "async")]
 pub mod room;
 #[cfg(feature = "async")]
 pub mod rooms;

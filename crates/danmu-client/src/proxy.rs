@@ -126,8 +126,8 @@ pub enum ProxyError {
     /// It does not speak its protocol.
     #[error("it does not speak {0}: are scheme and port right?")]
     Other(&'static str),
-    /// The connection to it broke.
-    #[error("the connection to it broke: {0}")]
+    /// It cannot be reached, or closes.
+    #[error("there is no connection to it: {0}")]
     Io(#[from] io::Error),
 }
 

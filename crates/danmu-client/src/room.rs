@@ -233,3 +233,6 @@ impl Outlet {
         self.hub.offer(&Event::Status { room: self.room, status });
     }
 }
+
+#[cfg(test)]
+mod tests;
