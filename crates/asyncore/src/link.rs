@@ -22,12 +22,11 @@ pub(crate) struct Link {
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) queue: SendQueue,
     pub(crate) ready: Ready,
-    pub(crate) stalled: Stalled,
     pub(crate) asked: Asked,
     pub(crate) ending: Ending,
     /// The peer has said all it will say.
     pub(crate) eof: bool,
-    /// Whether the callback that runs now has moved a byte.
+    /// Whether the callbacks of this round have moved a byte.
     pub(crate) moved: bool,
     /// When the timer rings for this dispatcher; never later than it should, perhaps earlier.
     pub(crate) armed: Option<Instant>,
@@ -54,13 +53,6 @@ pub(crate) struct Ready {
     pub(crate) write: bool,
     /// The end or an error waits behind the data. There is no further edge for it: only reading on finds it.
     pub(crate) hangup: bool,
-}
-
-/// Callbacks that made no progress, and are left alone until something happens.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Stalled {
-    pub(crate) read: bool,
-    pub(crate) write: bool,
 }
 
 /// Why the loop should visit this dispatcher.
@@ -95,7 +87,6 @@ impl Link {
             peer,
             queue: SendQueue::default(),
             ready: Ready::default(),
-            stalled: Stalled::default(),
             asked: Asked::default(),
             ending: Ending::Open,
             eof: false,
@@ -120,11 +111,11 @@ impl Link {
     }
 
     pub(crate) fn may_read(&self) -> bool {
-        self.ready.read && !self.stalled.read && !self.eof && self.ending < Ending::CloseWhenSent
+        self.ready.read && !self.eof && self.ending < Ending::CloseWhenSent
     }
 
     pub(crate) fn may_write(&self) -> bool {
-        self.ready.write && !self.stalled.write && !matches!(self.ending, Ending::Shutdown | Ending::Closed)
+        self.ready.write && !matches!(self.ending, Ending::Shutdown | Ending::Closed)
     }
 
     /// Remembers an edge.
