@@ -15,6 +15,7 @@ mod ours;
 mod python;
 
 use std::{
+    env,
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     thread::{self, JoinHandle},
@@ -37,8 +38,10 @@ pub(crate) enum Task {
 pub(crate) const MESSAGE: usize = 64;
 pub(crate) const CHUNK: usize = 64 * 1024;
 
-/// Rounds that count, after one that does not.
-const ROUNDS: usize = 15;
+/// Rounds that count, after one that does not. `cargo test --benches` has just one: it only shows that they work.
+fn rounds() -> usize {
+    if env::args().any(|arg| arg == "--bench") { 15 } else { 1 }
+}
 
 impl Task {
     /// Round trips, or bytes, a second.
@@ -72,7 +75,7 @@ fn main() {
 
 fn report(name: &str, unit: f64, task: Task, ours: fn(Task) -> Duration, python: Option<&str>) {
     let (mut ours_rates, mut mio_rates, mut python_rates) = (Vec::new(), Vec::new(), Vec::new());
-    for round in 0..=ROUNDS {
+    for round in 0..=rounds() {
         let ours = task.rate(ours(task)) / unit;
         let mio = task.rate(bare::run(task)) / unit;
         let python = python.map(|program| task.rate(python::run(program, task)) / unit);
