@@ -49,7 +49,9 @@ struct Visit<'a> {
 impl Visit<'_> {
     fn run(&mut self) -> bool {
         let asked = mem::take(&mut self.ch.link.asked);
-        self.open();
+        if matches!(self.ch.link.socket, Socket::Opening(_) | Socket::Adopted(_)) {
+            self.open();
+        }
         if asked.woken {
             self.call(|dispatcher, ch| dispatcher.handle_wake(ch));
         }
