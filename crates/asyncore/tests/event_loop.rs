@@ -25,11 +25,11 @@ use common::*;
 #[test]
 fn run_returns_when_no_dispatcher_is_left() {
     let mut event_loop = Loop::new().unwrap();
-    event_loop.run(None).unwrap();
+    run(&mut event_loop);
     let log = Log::default();
     let (_, stream) = connect(&mut event_loop, Recorder::new(&log));
     drop(stream);
-    event_loop.run(None).unwrap();
+    run(&mut event_loop);
     assert_eq!(log.lines(), ["connect", "close"]);
 }
 
@@ -43,16 +43,16 @@ fn run_returns_when_stopped_and_can_be_run_again() {
         thread::sleep(Duration::from_millis(50));
         handle.stop();
     });
-    event_loop.run(None).unwrap();
+    run(&mut event_loop);
     stopper.join().unwrap();
     assert_eq!(event_loop.len(), 1);
 
     event_loop.handle().stop();
-    event_loop.run(None).unwrap(); // stopped before it began
+    run(&mut event_loop); // stopped before it began
 
     stream.write_all(b"more").unwrap();
     drop(stream);
-    event_loop.run(None).unwrap();
+    run(&mut event_loop);
     assert_eq!(log.received(), b"more");
 }
 
@@ -164,7 +164,7 @@ fn a_handle_for_what_is_gone_does_nothing() {
     let (token, stream) = connect(&mut event_loop, Recorder::default());
     let handle = event_loop.handle();
     drop(stream);
-    event_loop.run(None).unwrap();
+    run(&mut event_loop);
     let log = Log::default();
     let (_, _stream) = connect(&mut event_loop, Recorder::new(&log)); // takes the place of the first
     handle.send(token, "who?");
@@ -189,7 +189,7 @@ fn other_threads_can_post_work_even_to_an_empty_loop() {
         sender.send(()).unwrap();
     });
     let accepter = thread::spawn(move || drop(listener.accept()));
-    event_loop.run(None).unwrap();
+    run(&mut event_loop);
     receiver.recv().unwrap();
     accepter.join().unwrap();
 }
@@ -334,7 +334,7 @@ fn dispatchers_come_and_go_inside_callbacks() {
     let (_, address) = listen(&mut event_loop, breeder);
     own.set(Some(address));
     event_loop.connect(address, Recorder::new(&log));
-    event_loop.run(None).unwrap();
+    run(&mut event_loop);
     assert!(event_loop.is_empty());
     assert_eq!(log.count("breeder closed"), 1);
     assert_eq!(log.count("close"), 22, "11 clients and as many guests: {:?}", log.lines());
@@ -393,7 +393,7 @@ fn connecting_anew_from_handle_close_works() {
     let closer = thread::spawn(move || (0..5).for_each(|_| drop(listener.accept().unwrap())));
     let log = Log::default();
     event_loop.connect(address, Persistent { address, left: 4, log: log.clone() });
-    event_loop.run(None).unwrap();
+    run(&mut event_loop);
     closer.join().unwrap();
     assert_eq!(log.count("close"), 5);
 }
@@ -453,7 +453,7 @@ fn handle_close_comes_once_and_last_however_it_ends() {
         let log = Log::default();
         let (_, mut stream) = connect(&mut event_loop, Last { log: log.clone(), fail });
         stream.write_all(b"go").unwrap();
-        event_loop.run(None).unwrap();
+        run(&mut event_loop);
         for _ in 0..5 {
             event_loop.run_once(Duration::from_millis(1)).unwrap();
         }
@@ -470,7 +470,7 @@ fn close_all_closes_everybody_once() {
     event_loop.connect(address, Recorder::new(&log));
     event_loop.close_all();
     assert!(event_loop.is_empty());
-    event_loop.run(None).unwrap();
+    run(&mut event_loop);
     assert_eq!(log.count("close"), 3);
 }
 
@@ -552,7 +552,7 @@ fn reading_stops_while_not_readable_and_resumes_without_loss() {
         open.set(true);
         event_loop.dispatchers().wake(token);
     }
-    event_loop.run(None).unwrap();
+    run(&mut event_loop);
     writer.join().unwrap();
     assert_eq!(log.received_len(), total);
     assert!(log.received().iter().enumerate().all(|(i, byte)| *byte == (i % 251) as u8));
@@ -634,7 +634,7 @@ fn a_panic_passes_through_run_and_the_others_live_on() {
     other.write_all(b"alive").unwrap();
     drop(other);
     assert!(catch_unwind(AssertUnwindSafe(|| event_loop.run(None))).is_err());
-    event_loop.run(None).unwrap();
+    run(&mut event_loop);
     assert_eq!(log.received(), b"alive");
     assert_eq!(log.count("close"), 1);
     assert_eq!(bomb.read(&mut [0; 1]).unwrap_or(0), 0, "its connection is closed");
