@@ -125,6 +125,36 @@ fn a_refused_connection_says_where_and_why() {
     assert_eq!(running.heard.iter().collect::<Vec<_>>(), [Heard::closed(&reason.to_string(), false)]);
 }
 
+/// A listener whose backlog is full: the system drops what knocks, so a connection is neither made nor refused.
+#[cfg(target_os = "linux")]
+fn deaf() -> (socket2::Socket, Vec<TcpStream>, SocketAddr) {
+    let listener = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    listener.listen(0).unwrap();
+    let address = listener.local_addr().unwrap().as_socket().unwrap();
+    let guests = std::iter::from_fn(|| TcpStream::connect_timeout(&address, Duration::from_millis(300)).ok()).collect();
+    (listener, guests, address)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_that_does_not_answer_is_given_up_in_time() {
+    let (_listener, _guests, address) = deaf();
+    let running = Running::in_room(address, |config| config.connect = Duration::from_millis(300));
+    assert_eq!(running.closed().to_string(), format!("cannot connect to {address}"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_logout_before_the_connection_is_made_ends_it_at_once() {
+    let (_listener, _guests, address) = deaf();
+    let running = Running::in_room(address, |_| {});
+    thread::sleep(Duration::from_millis(100));
+    running.client.logout();
+    assert!(running.result.recv_timeout(AT_ONCE).unwrap().is_ok());
+    assert_eq!(running.heard.iter().collect::<Vec<_>>(), [Heard::closed("logged out", false)]);
+}
+
 #[test]
 fn a_host_that_does_not_exist_is_named() {
     let client = DouyuClient::connect("nobody.invalid", 8601, |_, _| {});
