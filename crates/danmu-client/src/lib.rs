@@ -7,6 +7,7 @@
 //! ```
 //!
 //! A [`Room`] is a stream of [`Event`]s on the tokio runtime that you have; [`Rooms`] keeps many on threads of its own.
+//! [`DouyuClient`] is one room with callbacks and without tokio: see [`callback`].
 //!
 //! ```no_run
 //! # async fn example() {
@@ -26,10 +27,14 @@
 //! # }
 //! ```
 
-#[cfg(feature = "async")]
+// Each of the two clients needs its own part of it.
+#[cfg(any(feature = "async", feature = "callback"))]
+#[cfg_attr(not(feature = "async"), allow(dead_code))]
 mod backoff;
 #[cfg(feature = "async")]
 mod budget;
+#[cfg(feature = "callback")]
+pub mod callback;
 #[cfg(feature = "async")]
 pub mod clock;
 #[cfg(feature = "async")]
@@ -69,6 +74,8 @@ pub use danmu_proto::{LinkId, Record, Records, RoomId};
 
 #[cfg(feature = "wss")]
 pub use tls::Ca;
+#[cfg(feature = "callback")]
+pub use callback::{DataPacket, DouyuClient};
 #[cfg(feature = "async")]
 pub use {
     clock::Clock,
