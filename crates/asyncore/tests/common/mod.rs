@@ -1,4 +1,5 @@
-//! What several tests need: a dispatcher that writes down what happens to it, and a way to run a loop until something holds.
+//! What several tests need: a dispatcher that writes down what happens to it, and ways to run a loop until something
+//! holds.
 
 #![allow(dead_code, unreachable_pub, reason = "every test file uses its own part of this")]
 
