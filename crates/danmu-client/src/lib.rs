@@ -72,10 +72,10 @@ pub mod websocket;
 
 pub use danmu_proto::{LinkId, Record, Records, RoomId};
 
-#[cfg(feature = "wss")]
-pub use tls::Ca;
 #[cfg(feature = "callback")]
 pub use callback::{DataPacket, DouyuClient};
+#[cfg(feature = "wss")]
+pub use tls::Ca;
 #[cfg(feature = "async")]
 pub use {
     clock::Clock,

@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         Err(error) if error.downcast_ref::<Closed>().is_some_and(Closed::is_broken_pipe) => Exit::Done.into(),
         Err(error) => {
             printer::error(format_args!("{error:#}"));
-            Exit::Failure.into()
+            Exit::of(&error).into()
         }
     }
 }

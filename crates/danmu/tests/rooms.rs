@@ -5,7 +5,7 @@
 mod support;
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
@@ -138,17 +138,32 @@ fn a_recording_knows_what_went_on_in_the_room() {
     assert_eq!(states, [(7777, true, "周末开黑".into(), "英雄联盟".into())], "what did not change is not told again");
 }
 
+/// A server that says what a web server would to something that is no request.
+fn speaks_http() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("tcp://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+            let _ = stream.read(&mut [0; 100]);
+        }
+    });
+    url
+}
+
 #[test]
 fn doctor_says_what_works_and_what_to_do_about_the_rest() {
     let api = douyu();
     let server = talks(20.0);
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let closed = format!("tcp://{closed}");
-    let web = api.base.replace("http://", "tcp://");
+    let web = speaks_http();
     let base = ["doctor", "66", "--api", &api.base, "--server", &url(&server), "--server", &closed, "--server", &web];
     let told = run(&base);
     assert_eq!(told.code, 0, "{}{}", told.out, told.err);
-    for words in ["ok   127.0.0.1", "joined; ", "FAIL tcp://", "refused", "what to do:", "Chat works (1 of 3 servers)"] {
+    for words in
+        ["ok   127.0.0.1", "joined; ", "FAIL tcp://", "refused", "what to do:", "HTTP", "Chat works (1 of 3 servers)"]
+    {
         assert!(told.out.contains(words), "no {words:?} in {}", told.out);
     }
 

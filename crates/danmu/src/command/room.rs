@@ -2,7 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
-use danmu_client::directory::{LookupError, RoomName, RoomState};
+use danmu_client::directory::{RoomName, RoomState};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -35,10 +35,8 @@ impl Room {
                 Ok(state) if self.json => printer.line(&in_json(name, &state))?,
                 Ok(state) => printer.line(&in_words(&state))?,
                 Err(error) => {
-                    exit = match error {
-                        LookupError::NoSuchRoom { .. } => Exit::NoSuchRoom,
-                        _ => Exit::GivenUp,
-                    };
+                    let error = error.into();
+                    exit = Exit::of(&error);
                     printer.flush()?;
                     printer::error(error);
                 }
