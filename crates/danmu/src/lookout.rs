@@ -14,6 +14,8 @@ use danmu_client::queue::NoEvent;
 use danmu_client::{Event, Events, RoomId};
 use danmu_proto::message;
 
+use crate::writer::Told;
+
 /// A state younger than this is not asked for again because of a reconnect.
 const FRESH: Duration = Duration::from_secs(60);
 /// A state older than this is asked for again without a reason.
@@ -25,7 +27,7 @@ const LOOK: Duration = Duration::from_secs(5);
 pub(crate) fn start(
     directory: Directory,
     mut events: Events,
-    tell: mpsc::Sender<RoomState>,
+    tell: mpsc::Sender<Told>,
 ) -> std::io::Result<JoinHandle<()>> {
     thread::Builder::new().name("danmu-lookout".to_owned()).spawn(move || {
         let mut known: HashMap<RoomId, Known> = HashMap::new();
@@ -40,7 +42,7 @@ pub(crate) fn start(
             let last = known.insert(room, Known { asked: Instant::now(), state: state.clone() });
             let Some(state) = state else { continue };
             let is_news = always_tell || last.and_then(|last| last.state).is_none_or(|last| has_changed(&last, &state));
-            if is_news && tell.send(state).is_err() {
+            if is_news && tell.send(Told::State(state)).is_err() {
                 return;
             }
         }

@@ -8,9 +8,8 @@ use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
 use danmu_client::directory::RoomState;
-use danmu_client::event::now_us;
 use danmu_client::queue::NoEvent;
-use danmu_client::{Event, Events, Records};
+use danmu_client::{Clock, Event, Events, Records, RoomId};
 use danmu_proto::Message;
 use danmu_sinks::recording::writer::{self, Cause, CommitError, Committed, Finished};
 use danmu_sinks::{Recorder, Types};
@@ -23,11 +22,23 @@ const PENDING: usize = 64 << 20;
 /// What the thread that writes is to do.
 pub(crate) struct Writer {
     pub(crate) recorder: Recorder,
-    /// What was learnt of rooms.
-    pub(crate) states: mpsc::Receiver<RoomState>,
+    /// What else there is to record.
+    pub(crate) told: mpsc::Receiver<Told>,
+    pub(crate) clock: Clock,
     pub(crate) types: Types,
     /// Stop after this many messages were stored.
     pub(crate) limit: Option<u64>,
+}
+
+/// What the recording is told beside events.
+#[derive(Debug)]
+pub(crate) enum Told {
+    /// The room is to be listened to from now on.
+    Want(RoomId),
+    /// The room is no longer to be listened to.
+    Unwant(RoomId),
+    /// What was learnt of a room.
+    State(RoomState),
 }
 
 /// The thread that writes.
@@ -56,25 +67,35 @@ impl Writer {
     /// Writes until `events` end.
     pub(crate) fn start(mut self, mut events: Events) -> std::io::Result<Writing> {
         let full = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&full);
+        let is_full = Arc::clone(&full);
         let thread = thread::Builder::new().name("danmu-writer".to_owned()).spawn(move || {
             let mut trouble = Trouble::default();
             loop {
-                match events.wait(self.recorder.wait(now_us())) {
+                let event = events.wait(self.recorder.wait(self.clock.now_us()));
+                while let Ok(told) = self.told.try_recv() {
+                    self.told(told);
+                }
+                match event {
                     Ok(event) => self.event(event),
                     Err(NoEvent::TimedOut) => {}
-                    Err(NoEvent::Ended) => return self.recorder.finish(now_us()),
+                    Err(NoEvent::Ended) => return self.recorder.finish(self.clock.now_us()),
                 }
-                while let Ok(state) = self.states.try_recv() {
-                    let RoomState { room, live, title, owner, owner_uid, category, .. } = state;
-                    let state = writer::RoomState { live, title, owner, owner_uid, category };
-                    self.recorder.room_state(room, state, now_us());
-                }
-                told.store(self.limit == Some(0), Ordering::Relaxed);
-                trouble.after(self.recorder.tick(now_us()), &mut self.recorder);
+                is_full.store(self.limit == Some(0), Ordering::Relaxed);
+                trouble.after(self.recorder.tick(self.clock.now_us()), &mut self.recorder, &self.clock);
             }
         })?;
         Ok(Writing { thread, full })
+    }
+
+    fn told(&mut self, told: Told) {
+        let now_us = self.clock.now_us();
+        match told {
+            Told::Want(room) => self.recorder.want(room, now_us),
+            Told::Unwant(room) => self.recorder.unwant(room, now_us),
+            Told::State(RoomState { room, live, title, owner, owner_uid, category, .. }) => {
+                self.recorder.room_state(room, writer::RoomState { live, title, owner, owner_uid, category }, now_us);
+            }
+        }
     }
 
     fn event(&mut self, event: Event) {
@@ -128,7 +149,7 @@ struct Trouble {
 }
 
 impl Trouble {
-    fn after(&mut self, commit: Result<Option<Committed>, CommitError>, recorder: &mut Recorder) {
+    fn after(&mut self, commit: Result<Option<Committed>, CommitError>, recorder: &mut Recorder, clock: &Clock) {
         match commit {
             Ok(None) => {}
             Ok(Some(committed)) => {
@@ -143,7 +164,7 @@ impl Trouble {
                     printer::warn(format_args!("{error:#}; messages wait in memory, and it is tried every second"));
                 }
                 if recorder.pending_bytes() > PENDING {
-                    let dropped = recorder.drop_pending(now_us());
+                    let dropped = recorder.drop_pending(clock.now_us());
                     printer::warn(format_args!(
                         "{dropped} messages dropped: there is no memory left for them to wait in"
                     ));

@@ -28,7 +28,7 @@ impl Api {
         let log = Arc::clone(&asked);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let _ = answer(stream, &answers, &log);
+                let _ = answer(&stream, &answers, &log);
             }
         });
         Self { base, asked }
@@ -39,7 +39,7 @@ impl Api {
     }
 }
 
-fn answer(stream: TcpStream, answers: &HashMap<String, String>, log: &Mutex<Vec<String>>) -> std::io::Result<()> {
+fn answer(stream: &TcpStream, answers: &HashMap<String, String>, log: &Mutex<Vec<String>>) -> std::io::Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
     let request = lines.next().unwrap_or_else(|| Ok(String::new()))?;
     while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
@@ -50,7 +50,7 @@ fn answer(stream: TcpStream, answers: &HashMap<String, String>, log: &Mutex<Vec<
         None => ("404 Not Found", ""),
     };
     log.lock().unwrap().push(path);
-    write!(&stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+    write!(&mut &*stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
 }
 
 const STATE: &str = r#"{"room":{"room_id":7777,"room_name":"周末开黑","nickname":"主播甲","owner_uid":12,

@@ -49,6 +49,7 @@ impl Demo {
         ));
         let capture = Capture {
             rooms: (1..=self.rooms).filter_map(RoomId::new).map(RoomName::from).collect(),
+            rooms_file: None,
             limits: Limits { types: Vec::new(), limit: None, duration: self.duration },
             network: Network::only(Endpoint::tcp(address.ip().to_string(), address.port())),
             give_up: Patience(Some(Duration::from_secs(10))),
