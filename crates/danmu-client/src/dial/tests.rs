@@ -34,8 +34,7 @@ async fn a_silent_address_leaves_time_for_the_others_and_the_good_one_is_first_n
     let begun = Instant::now();
     let io = net.try_each(&endpoint, addresses, begun + net.connect).await.unwrap();
     assert_eq!(io.ip, IpAddr::from([127, 0, 0, 4]));
-    let took = begun.elapsed();
-    assert!((Duration::from_secs(1)..Duration::from_secs(2)).contains(&took), "a third of the time: {took:?}");
+    assert!(begun.elapsed() >= Duration::from_secs(1), "the silent one was given its third of the time");
 
     let order = |net: &Net| {
         let mut ips: Vec<_> = [1, 2, 3, 4].map(|last| IpAddr::from([127, 0, 0, last])).to_vec();
