@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use danmu_proto::session::Reason;
+use danmu_proto::session::{Reason, ServerError};
 use danmu_proto::{LinkId, PacketError, Records, RoomId};
 use thiserror::Error;
 
@@ -153,15 +153,9 @@ impl Lost {
         matches!(self, Self::Session(Reason::LoggedOut))
     }
 
-    /// Whether the server will say the same again, on whatever address: there is no such room, or we are not wanted.
+    /// Whether any server would say the same if asked again soon: the fault is not its own.
     pub(crate) const fn is_refusal(&self) -> bool {
-        use danmu_proto::session::ServerError as E;
-        matches!(
-            self,
-            Self::Session(Reason::Server(
-                E::WrongRoom | E::TooManyRooms | E::LoggedInElsewhere | E::BadFields(_) | E::Refused(_)
-            ))
-        )
+        matches!(self, Self::Session(Reason::Server(ServerError::WrongRoom | ServerError::TooManyRooms)))
     }
 
     /// The cause under which the packet that ended the link is counted as dropped, if one did.

@@ -26,6 +26,9 @@ use crate::queue::{Events, Hub, Overflow};
 ///
 /// Dropping it logs out and closes. If it is not read, nothing is lost at first: the link stops reading when
 /// [`Config::queue_bytes`] are waiting, and only after [`Config::blocked`] reads on and drops.
+///
+/// Each room has its own budget of connections and learns of the servers' health by itself: for many, use
+/// [`Rooms`](crate::Rooms).
 #[derive(Debug)]
 pub struct Room {
     events: Events,

@@ -154,3 +154,43 @@ fn broken(error: Error) -> io::Error {
 fn is_end(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::UnexpectedEof
 }
+
+#[cfg(test)]
+mod tests {
+    use danmu_proto::{Sender, packet};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio_tungstenite::accept_async;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn bytes_pass_whole_whatever_the_messages_are() {
+        let (near, far) = duplex(4096);
+        let endpoint: Endpoint = "ws://server:1".parse().unwrap();
+        let (near, far) = tokio::join!(WebSocket::connect(&endpoint, near), accept_async(far));
+        let (mut near, mut far) = (near.unwrap(), far.unwrap());
+
+        let packets = ["type@=mrkl/", "type@=logout/"].map(|payload| {
+            let mut wire = Vec::new();
+            packet::encode(Sender::Client, payload.as_bytes(), &mut wire);
+            wire
+        });
+        near.write_all(&packets.concat()).await.unwrap();
+        near.flush().await.unwrap();
+        for packet in packets {
+            let message = std::future::poll_fn(|cx| Pin::new(&mut far).poll_next(cx)).await;
+            assert_eq!(message.unwrap().unwrap().into_data(), packet, "one packet a message");
+        }
+
+        let said: Vec<u8> = (0..100).collect();
+        Pin::new(&mut far).start_send(Message::binary(said.clone())).unwrap();
+        std::future::poll_fn(|cx| Pin::new(&mut far).poll_flush(cx)).await.unwrap();
+        let mut heard = Vec::new();
+        while heard.len() < said.len() {
+            let mut piece = [0; 7];
+            let n = near.read(&mut piece).await.unwrap();
+            heard.extend_from_slice(&piece[..n]);
+        }
+        assert_eq!(heard, said);
+    }
+}
