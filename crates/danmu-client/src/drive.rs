@@ -100,7 +100,11 @@ pub(crate) async fn drive(
             turn = turn => match turn {
                 Ok(Turn::Wrote) => {}
                 Ok(Turn::Heard) => heard_us = out.clock.now_us(),
-                Ok(Turn::End) => session.end(),
+                Ok(Turn::End) => {
+                    // An orderly end is the server's last word: nothing is missing before it.
+                    heard_us = out.clock.now_us();
+                    session.end();
+                }
                 Err(_) if leaving => session.end(),
                 Err(error) => {
                     flow.report(link, out);

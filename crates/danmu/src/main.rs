@@ -17,6 +17,7 @@ mod printer;
 mod render;
 mod select;
 mod signal;
+mod target;
 mod text;
 mod writer;
 

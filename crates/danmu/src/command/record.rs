@@ -5,9 +5,10 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::Context;
-use danmu_client::{Overflow, RoomId, Rooms};
+use danmu_client::{Clock, Overflow, RoomId, Rooms};
+use danmu_sinks::RecorderOptions;
 use danmu_sinks::recording::writer::Finished;
-use danmu_sinks::{Recorder, RecorderOptions};
+use jiff::tz::TimeZone;
 
 use crate::capture::{Capture, FAREWELL};
 use crate::duration;
@@ -16,6 +17,7 @@ use crate::follow::{Follow, Show};
 use crate::lookout;
 use crate::printer::Printer;
 use crate::signal::{Reload, Stop};
+use crate::target::Target;
 use crate::writer::{Told, Writer};
 
 /// Capture rooms into a recording
@@ -35,7 +37,7 @@ pub(crate) struct Record {
 /// Options for how to store.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Storage {
-    /// The recording
+    /// The recording; with {date} in its name, another one each day
     #[arg(short, long, value_name = "FILE", default_value = "danmu.db")]
     pub(crate) output: PathBuf,
     /// Commit this often: a kill or a power cut costs no more
@@ -64,19 +66,19 @@ pub(crate) fn run(capture: &Capture, storage: &Storage, show: Show, printer: &mu
     let wanted = capture.wanted(printer)?;
     let config = capture.network.config()?;
     let clock = config.clock.clone();
-    let recorder = Recorder::open(&storage.output, options, clock.now_us())?;
+    let target = Target::new(storage.output.clone(), options, TimeZone::system());
+    let (tell, told) = mpsc::channel();
+    let writer = Writer::open(target, capture.limits.types(), capture.limits.limit, clock.clone(), told)?;
     let rooms = Rooms::start(config, 1).context("cannot start the network thread")?;
     let mut shown = rooms.subscribe(Overflow::DropOldest);
     let recorded = rooms.subscribe(Overflow::Wait);
-    let (tell, told) = mpsc::channel();
     if capture.network.may_ask() {
         let seen = rooms.subscribe(Overflow::DropOldest);
         // It ends by itself, when the rooms are closed; a request under way is not worth waiting for.
         lookout::start(capture.network.directory()?, seen, tell.clone()).context("cannot start the lookout thread")?;
     }
-    let mut roster = Roster { rooms, tell };
+    let mut roster = Roster { rooms, tell, clock };
     roster.set(&wanted);
-    let writer = Writer { recorder, told, clock, types: capture.limits.types(), limit: capture.limits.limit };
     let writing = writer.start(recorded).context("cannot start the writer thread")?;
     let mut follow = Follow::new(printer, show, capture.limits.types(), capture.give_up, wanted.len());
     follow.until = capture.limits.until();
@@ -91,6 +93,8 @@ pub(crate) fn run(capture: &Capture, storage: &Storage, show: Show, printer: &mu
     });
     // Also when the screen is gone: what was captured is to be safe first.
     drop(shown);
+    // No longer wanted from here on: what is missed while we leave is no gap.
+    roster.set(&[]);
     roster.rooms.close(FAREWELL);
     let finished = writing.finish()?;
     let ended = ended?;
@@ -102,6 +106,7 @@ pub(crate) fn run(capture: &Capture, storage: &Storage, show: Show, printer: &mu
 struct Roster {
     rooms: Rooms,
     tell: mpsc::Sender<Told>,
+    clock: Clock,
 }
 
 impl Roster {
@@ -110,11 +115,11 @@ impl Roster {
         let gone: Vec<_> = self.rooms.rooms().filter(|room| !wanted.contains(room)).collect();
         for room in gone {
             self.rooms.remove(room);
-            self.tell(Told::Unwant(room));
+            self.tell(Told::Unwant(room, self.clock.now_us()));
         }
         for &room in wanted {
             if self.rooms.add(room) {
-                self.tell(Told::Want(room));
+                self.tell(Told::Want(room, self.clock.now_us()));
             }
         }
     }
