@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! endpoints ─▶ dial ─▶ drive (a session on a connection) ─▶ room ─▶ hub ─▶ your stream
-//!    ▲                            │ lost                     one a room       one queue a subscriber
+//!    ▲          TCP, WS, WSS      │ lost                     one a room       one queue a subscriber
 //!    └──── back off, budget ◀─────┘
 //! ```
 //!
@@ -36,9 +36,13 @@ mod budget;
 #[cfg(feature = "callback")]
 pub mod callback;
 #[cfg(feature = "async")]
+pub mod clock;
+#[cfg(feature = "async")]
 pub mod config;
 #[cfg(feature = "async")]
 pub mod dial;
+#[cfg(feature = "http")]
+pub mod directory;
 #[cfg(feature = "async")]
 mod drive;
 #[cfg(feature = "async")]
@@ -46,23 +50,42 @@ pub mod endpoint;
 #[cfg(feature = "async")]
 pub mod event;
 #[cfg(feature = "async")]
+pub mod proxy;
+#[cfg(feature = "async")]
 pub mod queue;
+#[cfg(feature = "async")]
+mod ranking;
+#[cfg(feature = "async")]
+mod resolve;
 #[cfg(feature = "async")]
 pub mod room;
 #[cfg(feature = "async")]
 pub mod rooms;
+#[cfg(feature = "async")]
+pub mod speaks;
+#[cfg(feature = "wss")]
+pub mod tls;
+#[cfg(feature = "async")]
+mod url;
+#[cfg(feature = "wss")]
+pub mod websocket;
 
 pub use danmu_proto::{LinkId, Record, Records, RoomId};
 
 #[cfg(feature = "callback")]
 pub use callback::{DataPacket, DouyuClient};
+#[cfg(feature = "wss")]
+pub use tls::Ca;
 #[cfg(feature = "async")]
 pub use {
-    config::Config,
+    clock::Clock,
+    config::{Config, Family},
     dial::{Dial, DialError, Net},
-    endpoint::Endpoint,
+    endpoint::{Endpoint, Transport},
     event::{Event, Lost, Status},
+    proxy::Proxy,
     queue::{Events, Overflow},
     room::Room,
     rooms::Rooms,
+    speaks::Speaks,
 };

@@ -37,6 +37,13 @@ impl<'a> FromValue<'a> for Nested<'a> {
     }
 }
 
+/// A structure that few will ask for: as it stands, to be taken apart by who does.
+impl<'a> FromValue<'a> for Value<'a> {
+    fn from_value(value: Value<'a>) -> Self {
+        value
+    }
+}
+
 /// A number: `None` if absent or not one.
 impl<'a, T: FromStr> FromValue<'a> for Option<T> {
     fn from_value(value: Value<'a>) -> Self {

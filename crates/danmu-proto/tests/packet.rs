@@ -1,5 +1,7 @@
 //! Packets: every worked example, every fault, every split.
 
+#![allow(clippy::unwrap_used)] // A panic is a failed test.
+
 use danmu_proto::packet::{self, MAX_LENGTH, PacketDecoder, PacketError, Sender};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -33,31 +35,31 @@ fn every_header_fault_is_fatal_at_every_split_and_for_either_sender() {
     for from in [Sender::Client, Sender::Server] {
         let expected = from.kind();
         let found = 689 + 690 - expected;
-        fails(from, |p| p[0..4].fill(0), PacketError::TooShort { length: 0 });
-        fails(from, |p| p[0] = 8, PacketError::TooShort { length: 8 });
-        fails(from, |p| p[2] = 16, PacketError::TooLong { length: (1 << 20) + 24, limit: MAX_LENGTH });
-        fails(from, |p| p[3] = 0x80, PacketError::TooLong { length: (1 << 31) + 24, limit: MAX_LENGTH });
-        fails(from, |p| p[0..4].fill(255), PacketError::TooLong { length: u32::MAX, limit: MAX_LENGTH });
-        fails(from, |p| p[4] = 23, PacketError::LengthsDiffer { first: 24, second: 23 });
-        fails(from, |p| p[4..8].fill(0), PacketError::LengthsDiffer { first: 24, second: 0 });
-        fails(from, |p| p[8..10].copy_from_slice(&found.to_le_bytes()), PacketError::WrongKind { found, expected });
-        fails(from, |p| p[8..10].fill(0), PacketError::WrongKind { found: 0, expected });
-        fails(from, |p| p[10] = 1, PacketError::Flags { encrypt: 1, reserved: 0 });
-        fails(from, |p| p[11] = 7, PacketError::Flags { encrypt: 0, reserved: 7 });
-        fails(from, |p| p[27] = b'/', PacketError::NoTerminator { found: b'/' });
+        fails(from, |p| p[0..4].fill(0), &PacketError::TooShort { length: 0 });
+        fails(from, |p| p[0] = 8, &PacketError::TooShort { length: 8 });
+        fails(from, |p| p[2] = 16, &PacketError::TooLong { length: (1 << 20) + 24, limit: MAX_LENGTH });
+        fails(from, |p| p[3] = 0x80, &PacketError::TooLong { length: (1 << 31) + 24, limit: MAX_LENGTH });
+        fails(from, |p| p[0..4].fill(255), &PacketError::TooLong { length: u32::MAX, limit: MAX_LENGTH });
+        fails(from, |p| p[4] = 23, &PacketError::LengthsDiffer { first: 24, second: 23 });
+        fails(from, |p| p[4..8].fill(0), &PacketError::LengthsDiffer { first: 24, second: 0 });
+        fails(from, |p| p[8..10].copy_from_slice(&found.to_le_bytes()), &PacketError::WrongKind { found, expected });
+        fails(from, |p| p[8..10].fill(0), &PacketError::WrongKind { found: 0, expected });
+        fails(from, |p| p[10] = 1, &PacketError::Flags { encrypt: 1, reserved: 0 });
+        fails(from, |p| p[11] = 7, &PacketError::Flags { encrypt: 0, reserved: 7 });
+        fails(from, |p| p[27] = b'/', &PacketError::NoTerminator { found: b'/' });
         // Of two faults, the one that comes first on the wire.
-        fails(from, |p| (p[4], p[10]) = (1, 1), PacketError::LengthsDiffer { first: 24, second: 1 });
+        fails(from, |p| (p[4], p[10]) = (1, 1), &PacketError::LengthsDiffer { first: 24, second: 1 });
     }
 }
 
 #[test]
 fn a_fault_is_found_as_soon_as_its_field_is_there() {
-    finds(&[8, 0, 0, 0], Some(PacketError::TooShort { length: 8 }));
-    finds(&[0, 0, 32, 0], Some(PacketError::TooLong { length: 2 << 20, limit: MAX_LENGTH }));
+    finds(&[8, 0, 0, 0], Some(&PacketError::TooShort { length: 8 }));
+    finds(&[0, 0, 32, 0], Some(&PacketError::TooLong { length: 2 << 20, limit: MAX_LENGTH }));
     finds(&[8, 0, 0], None);
     finds(&[9, 0, 0, 0, 8, 0, 0], None);
-    finds(&[9, 0, 0, 0, 8, 0, 0, 0], Some(PacketError::LengthsDiffer { first: 9, second: 8 }));
-    finds(&[9, 0, 0, 0, 9, 0, 0, 0, 0xb1, 2, 0, 0], Some(PacketError::WrongKind { found: 689, expected: 690 }));
+    finds(&[9, 0, 0, 0, 8, 0, 0, 0], Some(&PacketError::LengthsDiffer { first: 9, second: 8 }));
+    finds(&[9, 0, 0, 0, 9, 0, 0, 0, 0xb1, 2, 0, 0], Some(&PacketError::WrongKind { found: 689, expected: 690 }));
 }
 
 #[test]
@@ -158,7 +160,7 @@ fn is(from: Sender, text: &str, hex: &str) {
 /// A good packet, then one with a payload of 15 bytes that `spoil` spoils: the first is read, and then comes `error`,
 /// wherever the bytes are split.
 #[track_caller]
-fn fails(from: Sender, spoil: impl Fn(&mut [u8]), error: PacketError) {
+fn fails(from: Sender, spoil: impl Fn(&mut [u8]), error: &PacketError) {
     let mut wire = Vec::new();
     packet::encode(from, b"good", &mut wire);
     let good = wire.len();
@@ -176,8 +178,8 @@ fn fails(from: Sender, spoil: impl Fn(&mut [u8]), error: PacketError) {
 
 /// These first bytes alone are an error already, or not yet.
 #[track_caller]
-fn finds(bytes: &[u8], error: Option<PacketError>) {
-    assert_eq!(read(&mut PacketDecoder::new(Sender::Server), bytes).1.err(), error);
+fn finds(bytes: &[u8], error: Option<&PacketError>) {
+    assert_eq!(read(&mut PacketDecoder::new(Sender::Server), bytes).1.err().as_ref(), error);
 }
 
 fn encoded<P: AsRef<[u8]>>(payloads: impl IntoIterator<Item = P>) -> Vec<u8> {

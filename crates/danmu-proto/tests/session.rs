@@ -1,5 +1,7 @@
 //! The session against a made-up server, under a clock of its own.
 
+#![allow(clippy::unwrap_used)] // A panic is a failed test.
+
 use std::time::{Duration, Instant};
 
 use danmu_proto::packet::{self, PacketDecoder, Sender};
@@ -30,7 +32,7 @@ fn the_normal_order() {
         .gives(&["< type@=mrkl/"])
         .after(45)
         .gives(&[BEAT])
-        .call(|session, now| session.logout(now))
+        .call(Session::logout)
         .gives(&["> type@=logout/"])
         .server_closes()
         .gives(&["logged out"]);
@@ -137,7 +139,7 @@ fn a_heartbeat_can_be_paused_by_hand_and_then_silence_is_no_fault() {
         .gives(&[])
         .server_says("type@=chatmsg/")
         .gives(&["< type@=chatmsg/"])
-        .call(|session, now| session.resume_heartbeat(now))
+        .call(Session::resume_heartbeat)
         .after(0)
         .gives(&[BEAT])
         .after(99)
@@ -149,7 +151,7 @@ fn a_heartbeat_can_be_paused_by_hand_and_then_silence_is_no_fault() {
         .after(10)
         .call(|session, _| session.pause_heartbeat())
         .after(10)
-        .call(|session, now| session.resume_heartbeat(now))
+        .call(Session::resume_heartbeat)
         .after(24)
         .gives(&[])
         .after(1)
@@ -158,7 +160,7 @@ fn a_heartbeat_can_be_paused_by_hand_and_then_silence_is_no_fault() {
 
 #[test]
 fn resuming_a_heartbeat_that_runs_changes_nothing() {
-    Script::joined().after(99).clear().call(|session, now| session.resume_heartbeat(now)).after(1).gives(&[SILENT]);
+    Script::joined().after(99).clear().call(Session::resume_heartbeat).after(1).gives(&[SILENT]);
 }
 
 #[test]
@@ -240,7 +242,7 @@ fn the_servers_close_is_a_reason() {
 #[test]
 fn a_logout_is_sent_and_what_the_server_still_says_is_received() {
     Script::joined()
-        .call(|session, now| session.logout(now))
+        .call(Session::logout)
         .gives(&["> type@=logout/"])
         .server_says("type@=chatmsg/")
         .gives(&["< type@=chatmsg/"])
@@ -250,24 +252,16 @@ fn a_logout_is_sent_and_what_the_server_still_says_is_received() {
 
 #[test]
 fn however_the_server_takes_a_logout_it_is_one() {
-    let leaving = || Script::joined().call(|session, now| session.logout(now)).clear();
+    let leaving = || Script::joined().call(Session::logout).clear();
     leaving().after_ms(999).gives(&[]).after_ms(1).gives(&["logged out"]);
     leaving().server_says("type@=error/code@=51/").gives(&["< type@=error/code@=51/", "logged out"]);
     leaving().server_sends(&[0; 12]).gives(&["logged out"]);
-    leaving().call(|session, now| session.logout(now)).after(1).gives(&["logged out"]);
+    leaving().call(Session::logout).after(1).gives(&["logged out"]);
     // Before the login was answered, and while nothing is read.
-    Script::new()
-        .call(|session, now| session.logout(now))
-        .gives(&[LOGIN, "> type@=logout/"])
-        .after(1)
-        .gives(&["logged out"]);
+    Script::new().call(Session::logout).gives(&[LOGIN, "> type@=logout/"]).after(1).gives(&["logged out"]);
     leaving().call(Session::pause_reading).after(1).gives(&["logged out"]);
     // An answer to the login that comes too late joins nothing.
-    Script::new()
-        .call(|session, now| session.logout(now))
-        .clear()
-        .server_says("type@=loginres/")
-        .gives(&["< type@=loginres/"]);
+    Script::new().call(Session::logout).clear().server_says("type@=loginres/").gives(&["< type@=loginres/"]);
 }
 
 #[test]
@@ -317,8 +311,8 @@ fn a_session_knows_whether_it_has_joined() {
     let joined = |script: Script| script.session.is_joined();
     assert!(!joined(Script::new()));
     assert!(joined(Script::joined()));
-    assert!(joined(Script::joined().call(|session, now| session.logout(now))), "leaving, but still in it");
-    assert!(!joined(Script::new().call(|session, now| session.logout(now))), "it never was in it");
+    assert!(joined(Script::joined().call(Session::logout)), "leaving, but still in it");
+    assert!(!joined(Script::new().call(Session::logout)), "it never was in it");
     assert!(!joined(Script::joined().server_closes()));
 }
 
@@ -413,10 +407,10 @@ impl Act {
             Self::Tick => script.call(Session::tick),
             Self::Join => script.call(|session, _| session.join()),
             Self::Send => script.call(|session, _| session.send("type@=x/")),
-            Self::Logout => script.call(|session, now| session.logout(now)),
+            Self::Logout => script.call(Session::logout),
             Self::End => script.server_closes(),
             Self::PauseHeartbeat => script.call(|session, _| session.pause_heartbeat()),
-            Self::ResumeHeartbeat => script.call(|session, now| session.resume_heartbeat(now)),
+            Self::ResumeHeartbeat => script.call(Session::resume_heartbeat),
             Self::PauseReading => script.call(Session::pause_reading),
             Self::ResumeReading => script.call(Session::resume_reading),
         }

@@ -1,5 +1,7 @@
 //! Every made-up sample in `testdata/` is read as what it is, and shown as a snapshot.
 
+#![allow(clippy::unwrap_used)] // A panic is a failed test.
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
@@ -44,6 +46,15 @@ fn every_type_has_a_sample_and_reads_as_a_variant_of_its_own() {
         shared,
         [vec!["dfobc", "odfbc"], vec!["dfrbc", "rndfbc"], vec!["newblackres", "blackres"], vec!["wirt", "wiru"]]
     );
+}
+
+#[test]
+fn every_type_is_explained() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/protocol.md");
+    let page = fs::read_to_string(page).unwrap();
+    for kind in Message::TYPES {
+        assert!(page.contains(&format!("`{kind}`")), "docs/protocol.md says nothing of {kind}");
+    }
 }
 
 #[test]
@@ -144,7 +155,7 @@ fn samples() -> Vec<(String, Vec<u8>)> {
         .filter(|path| path.extension().is_some_and(|extension| extension == "stt"))
         .map(|path| {
             let mut payload = fs::read(&path).unwrap();
-            assert_eq!(payload.pop(), Some(b'\n'), "{path:?} must end in a line break");
+            assert_eq!(payload.pop(), Some(b'\n'), "{} must end in a line break", path.display());
             (path.file_stem().unwrap().to_str().unwrap().to_owned(), payload)
         })
         .collect();

@@ -72,15 +72,10 @@ pub(crate) async fn serve(
     outbox.end();
 }
 
-/// Reads once. Whether the client is still there.
+/// Reads what is there. Whether the client is still there.
 fn hear(stream: &TcpStream, peer: &mut Peer) -> bool {
-    let mut bytes = [0; 4096];
-    match stream.try_read(&mut bytes) {
-        Ok(0) => false,
-        Ok(length) => {
-            peer.receive(Instant::now(), unix_ms(), &bytes[..length]);
-            true
-        }
+    match read(stream, |bytes| peer.receive(Instant::now(), unix_ms(), bytes)) {
+        Ok(length) => length > 0,
         Err(error) => error.kind() == io::ErrorKind::WouldBlock,
     }
 }
@@ -96,14 +91,23 @@ async fn part(stream: &mut TcpStream, outbox: &Outbox) -> io::Result<()> {
         stream.writable().await?;
     }
     std::future::poll_fn(|context| Pin::new(&mut *stream).poll_shutdown(context)).await?;
-    let mut ignored = [0; 4096];
     loop {
         stream.readable().await?;
-        match stream.try_read(&mut ignored) {
+        match read(stream, |_| {}) {
             Ok(0) => return Ok(()),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Reads once, into a buffer that no task has to hold while it waits.
+fn read(stream: &TcpStream, each: impl FnOnce(&[u8])) -> io::Result<usize> {
+    let mut bytes = [0; 4096];
+    let length = stream.try_read(&mut bytes)?;
+    if length > 0 {
+        each(&bytes[..length]);
+    }
+    Ok(length)
 }

@@ -145,11 +145,18 @@ impl Tape {
         self.messages
     }
 
+    /// How far `most` payloads from `from` on reach, if they may have about `bytes`. One is never too long.
+    pub(crate) fn reach(&self, from: usize, most: usize, bytes: usize) -> usize {
+        let marks = &self.marks[from..self.len().min(from.saturating_add(most))];
+        let limit = self.start_of(from) + bytes;
+        from + marks.partition_point(|mark| mark.end <= limit).max(marks.len().min(1))
+    }
+
     /// Payloads `from` to `to`, as they stand in the first round; with fresh ids in any later one. The fresh ids depend
     /// on nothing but the old ones and the round, so that two links to a room hear the same.
     pub(crate) fn cut(&self, round: u64, from: usize, to: usize) -> Burst {
         let marks = &self.marks[from..to];
-        let start = if from == 0 { 0 } else { self.marks[from - 1].end };
+        let start = self.start_of(from);
         let end = marks.last().map_or(start, |mark| mark.end);
         let bytes = if round == 0 {
             self.packets.slice(start..end)
@@ -161,6 +168,11 @@ impl Tape {
             bytes.into()
         };
         Burst { bytes, messages: marks.iter().filter(|mark| !mark.control).count() as u64 }
+    }
+
+    /// Where packet `at` begins.
+    fn start_of(&self, at: usize) -> usize {
+        at.checked_sub(1).map_or(0, |before| self.marks[before].end)
     }
 }
 
@@ -246,6 +258,15 @@ mod tests {
         assert_eq!(second[1], "type@=cthn/cid@=1282/");
         assert_ne!(payloads(&tape.cut(2, 1, 2))[0], second[0]);
         assert_eq!(payloads(&tape.cut(1, 1, 2))[0], second[0], "two links hear the same");
+    }
+
+    #[test]
+    fn what_goes_out_at_once_is_bounded_in_bytes_too() {
+        let long = "x".repeat(1000);
+        let tape = Tape::new([&long, &long, &long]);
+        let reach = |from, most, bytes| tape.reach(from, most, bytes);
+        assert_eq!([reach(0, 3, 10_000), reach(0, 2, 10_000), reach(0, 3, 2500), reach(1, 9, 10)], [3, 2, 2, 2]);
+        assert_eq!([reach(0, 0, 10_000), reach(3, 9, 10_000)], [0, 3]);
     }
 
     #[test]

@@ -39,6 +39,9 @@ pub const WRONG_ROOM: u32 = 204;
 /// The longest request that is read. Douyu's own have less than 300 bytes; this leaves room for tokens and cookies.
 const MAX_REQUEST: u32 = 64 * 1024;
 
+/// A limit that is longer counts as this, so that every deadline is a time that exists.
+const LONGEST: Duration = Duration::from_secs(365 * 86_400);
+
 /// What one side of a conversation needs to know.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -106,7 +109,7 @@ impl Peer {
 
     /// Ends the conversation if the client has been silent for too long.
     pub fn tick(&mut self, now: Instant) {
-        if now >= self.talk.heard + self.talk.config.silence {
+        if now >= self.talk.silent_at() {
             self.talk.refuse(TRANSFER);
         }
     }
@@ -127,7 +130,7 @@ impl Peer {
         }
         match talk.join.take() {
             Some(room) => Output::Join(room),
-            None => Output::Wait(talk.heard + talk.config.silence),
+            None => Output::Wait(talk.silent_at()),
         }
     }
 }
@@ -159,6 +162,11 @@ impl Talk {
             Some(room) => self.join = Some(room),
             None => self.refuse(WRONG_ROOM),
         }
+    }
+
+    /// When the client has been silent for too long.
+    fn silent_at(&self) -> Instant {
+        self.heard + self.config.silence.min(LONGEST)
     }
 
     fn refuse(&mut self, code: u32) {

@@ -24,7 +24,8 @@ use crate::server::Config;
 
 /// Rooms are remembered for ever; a client that joins more than these is told that there is no such room.
 const MOST_ROOMS: usize = 100_000;
-/// A tape is played on when no more than this is on its way. A client that reads slowly hears it slowly.
+/// A tape is played on when no more than this is on its way, and about as much at once: a client that reads slowly hears
+/// it slowly.
 const TAPE_AHEAD_BYTES: usize = 256 * 1024;
 
 /// All rooms of one server.
@@ -121,6 +122,9 @@ async fn talk(room: Rc<Room>, mut pace: Pace) {
             break;
         }
         let messages = pace.due(Instant::now());
+        if messages == 0 {
+            continue;
+        }
         pace.sent(messages);
         let burst = room.burst(messages);
         room.ledger.feed(messages);
@@ -149,13 +153,12 @@ async fn play(tape: Tape, repeat: bool, mut pace: Pace, room: Rc<Room>, listener
     let mut at = 0;
     while at < tape.len() {
         let now = Instant::now();
-        let due = pace.due(now) as usize;
-        if due == 0 {
+        let end = tape.reach(at, pace.due(now) as usize, TAPE_AHEAD_BYTES);
+        if end == at {
             let Some(next) = pace.next(now) else { return };
             sleep_until(next.into()).await;
             continue;
         }
-        let end = tape.len().min(at + due);
         let burst = tape.cut(round, at, end);
         pace.sent((end - at) as u64);
         room.ledger.feed(burst.messages);

@@ -1,12 +1,12 @@
 //! Scenario: what a room says. A value without socket or clock.
 //!
 //! A room has a cast of viewers who come back, some of whom talk a lot and most of whom hardly do. What happens is drawn
-//! from [`MIX`], with the shares recorded in a large room: 265 entries to 147 lines of chat to 125 gifts. Gifts come in
+//! from `MIX`, with the shares recorded in a large room: 265 entries to 147 lines of chat to 125 gifts. Gifts come in
 //! runs with growing hits. Field names and their order are those of recorded traffic; all people, rooms, numbers and
 //! texts are made up, but for the public names and numbers of gifts.
 //!
 //! The same seed and room give the same payloads, except for the times in them. To add a kind of message, write a
-//! function and give it a line in [`MIX`].
+//! function and give it a line in `MIX`.
 
 mod broadcasts;
 mod cast;
@@ -15,6 +15,8 @@ mod gifts;
 mod odd;
 mod rankings;
 mod talk;
+#[rustfmt::skip] // Otherwise each word has a line.
+mod words;
 
 use danmu_proto::RoomId;
 use danmu_proto::stt::Writer;

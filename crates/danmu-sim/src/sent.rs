@@ -104,7 +104,7 @@ impl RoomLedger {
         });
         let mut tallies = lock(&self.tallies);
         let closed = tallies.iter().filter(|tally| !tally.open.load(Relaxed)).count();
-        if closed > CLOSED_KEPT {
+        if closed >= CLOSED_KEPT {
             let oldest = tallies.iter().position(|tally| !tally.open.load(Relaxed));
             oldest.map(|at| tallies.remove(at));
         }
@@ -140,4 +140,27 @@ impl Tally {
 /// Counts are whole at every moment, so a panic elsewhere does not spoil them.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_that_come_and_go_cost_bounded_memory_and_are_still_counted() {
+        let ledger = Ledger::default();
+        let room = RoomId::new(1).unwrap();
+        let client = SocketAddr::from(([127, 0, 0, 1], 1));
+        let open = ledger.room(room).tally(client);
+        for _ in 0..1000 {
+            let tally = ledger.room(room).tally(client);
+            tally.count(2);
+            tally.close();
+        }
+        open.count(1);
+        let sent = &ledger.sent().rooms[&room];
+        assert_eq!(sent.messages, 2001);
+        assert_eq!(sent.connections.len(), CLOSED_KEPT + 1);
+        assert!(sent.connections[0].open);
+    }
 }

@@ -12,8 +12,8 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
-use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use thiserror::Error;
@@ -122,23 +122,27 @@ pub struct Simulator {
 impl Simulator {
     /// Listens on all addresses, and serves until it is shut down or dropped. When this returns, clients can connect.
     pub fn start(config: Config) -> Result<Self, StartError> {
-        let no_thread = |source| StartError::Thread { source };
-        let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(no_thread)?;
-        let listeners = {
-            let _within = runtime.enter();
-            config.listen.iter().map(|&address| listen(address)).collect::<Result<Vec<_>, _>>()?
-        };
-        let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         let ledger = Arc::new(Ledger::default());
         let (stop, stopped) = watch::channel(false);
-        let thread = std::thread::Builder::new()
-            .name("danmu-sim".to_owned())
-            .spawn({
-                let ledger = Arc::clone(&ledger);
-                let stop = stop.clone();
-                move || run(&runtime, listeners, config, ledger, stopped, &stop)
-            })
-            .map_err(no_thread)?;
+        let (report, reported) = mpsc::sync_channel(1);
+        let serve = {
+            let ledger = Arc::clone(&ledger);
+            let stop = stop.clone();
+            // The runtime is made and dropped in there, for another one may run where this is called.
+            move || match open(&config.listen) {
+                Ok((runtime, listeners)) => {
+                    let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+                    let _ = report.send(Ok(addresses));
+                    run(&runtime, listeners, Rooms::new(config, ledger), stopped, &stop);
+                }
+                Err(error) => {
+                    let _ = report.send(Err(error));
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("danmu-sim".to_owned()).spawn(serve);
+        let thread = thread.map_err(|source| StartError::Thread { source })?;
+        let addresses = reported.recv().expect("the thread reports before all else")?;
         Ok(Self { addresses, ledger, stop, thread: Some(thread) })
     }
 
@@ -173,6 +177,15 @@ impl Drop for Simulator {
     }
 }
 
+fn open(addresses: &[SocketAddr]) -> Result<(Runtime, Vec<TcpListener>), StartError> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|source| StartError::Thread { source })?;
+    let within = runtime.enter();
+    let listeners = addresses.iter().map(|&address| listen(address)).collect::<Result<_, _>>()?;
+    drop(within);
+    Ok((runtime, listeners))
+}
+
 fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     let listen = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
@@ -186,13 +199,12 @@ fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
 fn run(
     runtime: &Runtime,
     listeners: Vec<TcpListener>,
-    config: Config,
-    ledger: Arc<Ledger>,
+    rooms: Rooms,
     mut stopped: watch::Receiver<bool>,
     stop: &watch::Sender<bool>,
 ) {
     LocalSet::new().block_on(runtime, async {
-        let rooms = Rc::new(Rooms::new(config, ledger));
+        let rooms = Rc::new(rooms);
         for listener in listeners {
             spawn_local(accept(listener, Rc::clone(&rooms), stopped.clone()));
         }

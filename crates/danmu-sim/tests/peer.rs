@@ -207,6 +207,15 @@ fn silence_ends_in_error_51() {
 }
 
 #[test]
+fn a_limit_beyond_all_time_is_no_limit() {
+    let config = Config { silence: Duration::MAX, rooms: None, address: Ipv4Addr::LOCALHOST.into(), session: 1 };
+    let now = Instant::now();
+    let mut peer = Peer::new(now, config);
+    peer.tick(now + Duration::from_secs(86_400));
+    assert!(matches!(peer.poll(), Output::Wait(at) if at > now + Duration::from_secs(86_400)));
+}
+
+#[test]
 fn half_a_packet_is_silence_too() {
     Script::logged_in()
         .after(100)

@@ -11,6 +11,8 @@ use danmu_sim::Scenario;
 
 const NOW_MS: i64 = 1_795_000_000_000;
 const MANY: usize = 30_000;
+/// Types that rooms say though no one reads them.
+const NO_VIEW: [&str; 2] = ["defAltLogin", "pdrinfo"];
 
 fn room(number: u64) -> RoomId {
     RoomId::new(number).unwrap()
@@ -57,11 +59,11 @@ fn the_mix_is_that_of_a_large_room() {
     assert!((ratio("uenter", "chatmsg") / (265.0 / 147.0) - 1.0).abs() < 0.05, "{counts:?}");
     assert!((ratio("dgb", "chatmsg") / (125.0 / 147.0) - 1.0).abs() < 0.05, "{counts:?}");
     assert!(counts["uenter"] + counts["chatmsg"] + counts["dgb"] > 0.94 * MANY as f64, "{counts:?}");
-    assert!(counts.len() > 40, "{} types", counts.len());
 }
 
 #[test]
 fn every_payload_is_what_it_says_and_writes_back_to_the_same_bytes() {
+    let mut kinds = HashSet::new();
     for payload in talk(2, 9999, MANY) {
         let fields = Fields::new(payload.as_bytes());
         let written = fields.pairs().fold(Writer::new(), |writer, (key, value)| writer.pair(key.text(), value.text()));
@@ -70,12 +72,11 @@ fn every_payload_is_what_it_says_and_writes_back_to_the_same_bytes() {
         assert!(payload.len() < 16_000, "{} bytes", payload.len());
         let kind = fields.kind();
         assert!(!message::is_control(&kind), "{kind} is control");
-        let known = !matches!(Message::of(fields), Message::Other(_));
-        assert_eq!(known, Message::TYPES.contains(&&*kind), "{kind}");
-        assert_eq!(matches!(Message::of(fields), Message::Chat(_)), kind == "chatmsg");
-        assert_eq!(matches!(Message::of(fields), Message::Gift(_)), kind == "dgb");
-        assert_eq!(matches!(Message::of(fields), Message::WrappedChat(_)), kind == "comm_chatmsg");
+        let has_no_view = matches!(Message::of(fields), Message::Other(_));
+        assert_eq!(has_no_view, NO_VIEW.contains(&&*kind) || kind.starts_with("event_"), "{kind}");
+        kinds.insert(kind.into_owned());
     }
+    assert!(kinds.len() > 40, "{} types", kinds.len());
 }
 
 #[test]

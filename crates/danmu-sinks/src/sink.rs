@@ -69,7 +69,7 @@ pub struct Format {
 }
 
 /// All formats.
-pub const FORMATS: &[Format] = &[jsonl::FORMAT, stt::FORMAT, packets::FORMAT];
+pub static FORMATS: &[Format] = &[jsonl::FORMAT, stt::FORMAT, packets::FORMAT];
 
 impl Format {
     /// The format with this name.

@@ -3,10 +3,12 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use danmu_client::{Config, Endpoint, RoomId, Rooms};
+use danmu_client::Rooms;
+use danmu_client::directory::RoomName;
 use danmu_sinks::Types;
 
 use crate::duration;
+use crate::network::Network;
 
 /// The longest time to close all rooms: a moment for the logouts, and for servers to answer them.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(3);
@@ -14,14 +16,13 @@ pub(crate) const FAREWELL: Duration = Duration::from_secs(3);
 /// Options for what to capture.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Capture {
-    /// Rooms to capture, by number
+    /// Rooms to capture: numbers, names such as lpl, or links
     #[arg(required = true, value_name = "ROOM")]
-    pub(crate) rooms: Vec<RoomId>,
+    pub(crate) rooms: Vec<RoomName>,
     #[command(flatten)]
     pub(crate) limits: Limits,
-    /// Servers to use instead of Douyu's, such as tcp://127.0.0.1:8601; repeatable
-    #[arg(long, value_name = "URL")]
-    pub(crate) server: Vec<Endpoint>,
+    #[command(flatten)]
+    pub(crate) network: Network,
     /// Give up if no room could be joined for this long; "never" to keep trying
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = patience)]
     pub(crate) give_up: Patience,
@@ -67,10 +68,6 @@ fn patience(text: &str) -> Result<Patience, String> {
 impl Capture {
     /// Threads that keep rooms open; none is open yet.
     pub(crate) fn start(&self) -> anyhow::Result<Rooms> {
-        let mut config = Config::default();
-        if !self.server.is_empty() {
-            config.endpoints.clone_from(&self.server);
-        }
-        Rooms::start(config, 1).context("cannot start the network thread")
+        Rooms::start(self.network.config()?, 1).context("cannot start the network thread")
     }
 }

@@ -1,10 +1,11 @@
 //! Following rooms on the screen: prints messages as they come, tells what happens to links, and knows when to stop.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use danmu_client::event::now_us;
 use danmu_client::queue::NoEvent;
-use danmu_client::{Event, Events, Lost, Records, Status};
+use danmu_client::{Event, Events, Lost, Records, RoomId, Status};
 use danmu_proto::session::{Reason, ServerError};
 use danmu_sinks::{Entry, Gap, Types, entry, format::jsonl};
 use jiff::tz::TimeZone;
@@ -52,7 +53,7 @@ impl Ended {
     /// What the program's end says about it; an error is printed.
     pub(crate) fn exit(self) -> Exit {
         let Self::GivenUp(last) = self else { return Exit::Done };
-        let wrong_room = matches!(last, Some(Lost::Session(Reason::Server(ServerError::WrongRoom))));
+        let wrong_room = last.as_ref().is_some_and(is_wrong_room);
         match last {
             Some(last) => crate::printer::error(format_args!("given up: {last}")),
             None => crate::printer::error("given up: no server answered"),
@@ -90,14 +91,26 @@ pub(crate) struct Follow<'p> {
     /// How many rooms there are.
     pub(crate) rooms: usize,
     pub(crate) sums: Sums,
-    joined: bool,
+    /// Rooms that were joined, and turned out to be rooms.
+    joined: HashSet<RoomId>,
     last: Option<Lost>,
 }
 
 impl<'p> Follow<'p> {
     pub(crate) fn new(printer: &'p mut Printer, show: Show, types: Types, give_up: Patience, rooms: usize) -> Self {
         let sums = Sums::default();
-        Self { printer, show, types, limit: None, until: None, give_up, rooms, sums, joined: false, last: None }
+        Self {
+            printer,
+            show,
+            types,
+            limit: None,
+            until: None,
+            give_up,
+            rooms,
+            sums,
+            joined: HashSet::new(),
+            last: None,
+        }
     }
 
     /// Follows until there is a reason to stop; `enough` may be one.
@@ -112,7 +125,7 @@ impl<'p> Follow<'p> {
                 self.printer.flush()?;
                 return Ok(Ended::Done);
             }
-            if !self.joined && give_up.is_some_and(|give_up| now >= give_up) {
+            if self.joined.is_empty() && give_up.is_some_and(|give_up| now >= give_up) {
                 return Ok(Ended::GivenUp(self.last.take()));
             }
             // Lines are seen as soon as there is nothing more to print at once.
@@ -144,13 +157,16 @@ impl<'p> Follow<'p> {
         match event {
             Event::Records(records) => return self.records(&records),
             Event::Joined { room, server, .. } => {
-                self.joined = true;
+                self.joined.insert(room);
                 if few {
                     self.printer.note(format_args!("room {room}: joined on {server}"));
                 }
             }
             Event::Lost { room, link, reason, .. } => {
                 self.sums.lost += u64::from(link.is_some());
+                if is_wrong_room(&reason) {
+                    self.joined.remove(&room);
+                }
                 if few && !matches!(reason, Lost::Session(Reason::LoggedOut)) {
                     self.printer.warn(format_args!("room {room}: {reason}"));
                 }
@@ -208,6 +224,11 @@ impl<'p> Follow<'p> {
         }
         Ok(())
     }
+}
+
+/// Whether the server says that there is no such room.
+const fn is_wrong_room(lost: &Lost) -> bool {
+    matches!(lost, Lost::Session(Reason::Server(ServerError::WrongRoom)))
 }
 
 /// The event as programs read it. Messages are none.

@@ -113,7 +113,7 @@ impl Line {
     fn other(&mut self, summary: &Summary<'_>) {
         let style = AnsiColor::Cyan.on_default();
         self.styled(style, "·");
-        self.styled(style, &summary.kind);
+        self.styled(style, label(&summary.kind).unwrap_or(&summary.kind));
         if summary.name.is_some() {
             self.who(summary);
         }
@@ -174,6 +174,32 @@ impl Line {
         push_safe(&mut self.text, text);
         let _ = write!(self.text, "{style:#}");
     }
+}
+
+/// What a type means, in a word or two.
+fn label(kind: &str) -> Option<&'static str> {
+    Some(match kind {
+        "anbc" => "becomes noble",
+        "rnewbc" => "renews noble",
+        "dfobc" | "odfbc" => "becomes diamond fan",
+        "dfrbc" | "rndfbc" => "renews diamond fan",
+        "bc_buy_deserve" => "shows respect",
+        "blab" => "medal level up",
+        "upgrade" => "level up",
+        "upbc" => "streamer level up",
+        "rankup" => "climbs the ranking",
+        "cthn" => "flying chat",
+        "ssd" => "site notice",
+        "rsm" => "system notice",
+        "onlinegift" => "claims fish balls",
+        "ggbb" | "tsgs" => "opens a box",
+        "gpbc" => "takes from a box",
+        "srres" => "shares the room",
+        "setadminres" => "admins change",
+        "newblackres" | "blackres" => "muted",
+        "rss" => "stream starts or ends",
+        _ => return None,
+    })
 }
 
 /// `¥30`, `¥0.10`.

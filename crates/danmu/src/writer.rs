@@ -3,15 +3,16 @@
 //! It is the only one that touches the file. When it cannot keep up, its queue fills and links stop reading; when it
 //! cannot write, it keeps trying once a second, and what there is no memory for is dropped and counted.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
+use danmu_client::directory::RoomState;
 use danmu_client::event::now_us;
 use danmu_client::queue::NoEvent;
 use danmu_client::{Event, Events, Records};
 use danmu_proto::Message;
-use danmu_sinks::recording::writer::{Cause, CommitError, Committed, Finished};
+use danmu_sinks::recording::writer::{self, Cause, CommitError, Committed, Finished};
 use danmu_sinks::{Recorder, Types};
 
 use crate::printer;
@@ -22,6 +23,8 @@ const PENDING: usize = 64 << 20;
 /// What the thread that writes is to do.
 pub(crate) struct Writer {
     pub(crate) recorder: Recorder,
+    /// What was learnt of rooms.
+    pub(crate) states: mpsc::Receiver<RoomState>,
     pub(crate) types: Types,
     /// Stop after this many messages were stored.
     pub(crate) limit: Option<u64>,
@@ -61,6 +64,11 @@ impl Writer {
                     Ok(event) => self.event(event),
                     Err(NoEvent::TimedOut) => {}
                     Err(NoEvent::Ended) => return self.recorder.finish(now_us()),
+                }
+                while let Ok(state) = self.states.try_recv() {
+                    let RoomState { room, live, title, owner, owner_uid, category, .. } = state;
+                    let state = writer::RoomState { live, title, owner, owner_uid, category };
+                    self.recorder.room_state(room, state, now_us());
                 }
                 told.store(self.limit == Some(0), Ordering::Relaxed);
                 trouble.after(self.recorder.tick(now_us()), &mut self.recorder);

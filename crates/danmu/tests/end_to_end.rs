@@ -1,5 +1,7 @@
 //! From a danmu server to a recording and back, with the program as its users run it.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+
 mod support;
 
 use std::collections::HashMap;
@@ -52,7 +54,7 @@ fn keeps_all(tape: &[Vec<u8>]) {
     let sums = sums(&recorded.err);
     assert_eq!((sums["stored"], sums["dropped"], sums["duplicates"]), (messages.len() as u64, 0, 0));
 
-    assert_eq!(payloads(&db), messages.iter().map(|payload| payload.to_vec()).collect::<Vec<_>>());
+    assert_eq!(payloads(&db), messages.iter().copied().cloned().collect::<Vec<_>>());
     is_sound(&db);
     let jsonl = path(&folder, "x.jsonl");
     assert_eq!(run(&["export", &db, "-o", &jsonl]).code, 0);

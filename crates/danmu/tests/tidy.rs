@@ -1,5 +1,7 @@
 //! The tree keeps the shape that ARCHITECTURE.md gives it.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::fields::Fields;
 use crate::message::entries;
-use crate::stt::Nested;
+use crate::stt::{Nested, Value};
 use crate::summary::{
     Client, Flags, Role, Summarize, Summary, filled, filled_owned, medal, medal_owned, positive, seconds_to_ms,
 };
@@ -60,10 +60,10 @@ view! {
         trust: Option<u32> = "dms",
         /// Normal, visible chat (sent since about 2025).
         visible: bool = "if",
-        /// Effects: a list of maps `eid`, `etp`, `sc`, `ef`.
-        effects: Nested<'a> = "el",
-        /// Decorations: a list of numbers.
-        decorations: Nested<'a> = "ail",
+        /// Effects: nested, a list of maps `eid`, `etp`, `sc`, `ef`.
+        effects: Value<'a> = "el",
+        /// Decorations: nested, a list of numbers.
+        decorations: Value<'a> = "ail",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::stt::Nested;
+use crate::stt::Value;
 use crate::summary::{Role, Summarize, Summary, filled, medal, positive};
 
 view! {
@@ -34,8 +34,8 @@ view! {
         diamond_fan: bool = "diaf",
         /// Path of the picture.
         avatar: Cow<'a, str> = "ic",
-        /// Effects: a list of maps `eid`, `etp`, `sc`, `ef`.
-        effects: Nested<'a> = "el",
+        /// Effects: nested, a list of maps `eid`, `etp`, `sc`, `ef`.
+        effects: Value<'a> = "el",
     }
 }
 
@@ -129,8 +129,8 @@ view! {
     Likes {
         /// Room.
         room: Option<i64> = "rid",
-        /// Who: a list of maps whose fields no source names.
-        users: Nested<'a> = "ui_list",
+        /// Who: nested, a list of maps whose fields no source names.
+        users: Value<'a> = "ui_list",
     }
 }
 

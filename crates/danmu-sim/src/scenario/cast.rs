@@ -8,103 +8,8 @@ use danmu_proto::stt::Writer;
 use fastrand::Rng;
 
 use super::mix;
+use super::words::{MEDALS, NAME_FIRST, NAME_SECOND, NAME_THIRD, ODD_NAMES, STREAMERS};
 use crate::write::WriteMore as _;
-
-const FIRST: &[&str] = &[
-    "爱吃",
-    "不会飞的",
-    "深夜",
-    "江南",
-    "一只",
-    "路过的",
-    "暴躁",
-    "温柔的",
-    "想睡觉的",
-    "云上",
-    "南方",
-    "北极",
-    "骑着",
-    "会游泳的",
-    "慢半拍",
-    "快乐的",
-    "迷路的",
-    "拿铁",
-    "二十岁的",
-    "住在月亮上的",
-    "安静的",
-    "反方向的",
-    "卖",
-    "追风的",
-];
-const SECOND: &[&str] = &[
-    "小鱼干",
-    "老猫",
-    "汽水",
-    "橘子",
-    "企鹅",
-    "土豆",
-    "星星",
-    "西瓜皮",
-    "小笼包",
-    "长颈鹿",
-    "阿强",
-    "豆腐",
-    "晚风",
-    "仙人掌",
-    "胡萝卜",
-    "柠檬",
-    "熊猫",
-    "石头",
-    "书签",
-    "河马",
-    "年糕",
-    "雨伞",
-    "蘑菇",
-    "海豚",
-    "麦子",
-    "番茄",
-];
-const THIRD: &[&str] = &["", "", "", "", "丶", "灬", "_", "呀", "酱", "er", "y", "OvO"];
-/// Names that a careless program trips over.
-const ODD: &[&str] = &[
-    "a/b的猫",
-    "@小助手",
-    "甲@乙/丙",
-    "😀开心鱼🐟",
-    "x@=y",
-    "👨‍👩‍👧全家桶",
-    "ᴅᴀɴᴍᴜ",
-    "  空 格  ",
-    "\"引号\"",
-    "<b>粗</b>",
-    "=1+1",
-    "ﷺ长名",
-    "q̶u̶e̶e̶n̶",
-    "名字里有@S和@A",
-    "\\",
-];
-/// Names of fan medals.
-const MEDALS: &[&str] = &[
-    "小鱼干",
-    "星河",
-    "汽水",
-    "大橘",
-    "月饼",
-    "云朵",
-    "晚安",
-    "拿铁",
-    "土豆",
-    "雪人",
-    "风车",
-    "海盐",
-    "麦浪",
-    "企鹅",
-    "石榴",
-    "Q糖",
-    "AK",
-    "蘑菇云",
-];
-const STREAMERS: &[&str] = &["阿岚", "老街坊", "鹿小满", "夜航船", "大山哥", "糯米团", "七号机", "北斗"];
 
 /// One viewer.
 #[derive(Clone, Debug)]
@@ -203,15 +108,13 @@ pub(super) fn medal_of(room: u64) -> &'static str {
 }
 
 fn name(rng: &mut Rng) -> String {
+    let kind = rng.u32(0..100);
     let mut pick = |from: &[&'static str]| from[rng.usize(..from.len())];
-    match pick(&["made", "made", "made", "made", "made", "made", "made", "made", "number", "odd"]) {
-        "made" => {
-            let (first, second, third) = (pick(FIRST), pick(SECOND), pick(THIRD));
-            format!("{first}{second}{third}")
-        }
-        "number" => format!("用户{}", rng.u32(10_000_000..99_999_999)),
-        _ if rng.u32(0..3) == 0 => ODD[rng.usize(..ODD.len())].to_owned(),
-        _ => format!("{}{}", SECOND[rng.usize(..SECOND.len())], rng.u32(1..10_000)),
+    match kind {
+        0..80 => format!("{}{}{}", pick(NAME_FIRST), pick(NAME_SECOND), pick(NAME_THIRD)),
+        80..90 => format!("用户{}", rng.u32(10_000_000..99_999_999)),
+        90..96 => format!("{}{}", pick(NAME_SECOND), rng.u32(1..10_000)),
+        _ => pick(ODD_NAMES).to_owned(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `danmu record`: captures rooms into a recording.
 
 use std::path::PathBuf;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -13,7 +14,8 @@ use crate::capture::{Capture, FAREWELL};
 use crate::duration;
 use crate::exit::Exit;
 use crate::follow::{Follow, Show};
-use crate::printer::{self, Printer};
+use crate::lookout;
+use crate::printer::Printer;
 use crate::signal::Stop;
 use crate::writer::Writer;
 
@@ -59,16 +61,23 @@ pub(crate) fn run(capture: &Capture, storage: &Storage, show: Show, printer: &mu
     let mut options = RecorderOptions::default();
     options.commit_every = storage.commit_every;
     options.raw = !storage.no_raw;
+    let wanted = capture.network.resolve(&capture.rooms, printer)?;
     let mut recorder = Recorder::open(&storage.output, options, now_us())?;
     let mut rooms = capture.start()?;
     let mut shown = rooms.subscribe(Overflow::DropOldest);
     let recorded = rooms.subscribe(Overflow::Wait);
-    for &room in &capture.rooms {
+    for &room in &wanted {
         recorder.want(room, now_us());
     }
-    let writer = Writer { recorder, types: capture.limits.types(), limit: capture.limits.limit };
+    let (tell, states) = mpsc::channel();
+    if capture.network.may_ask() {
+        let seen = rooms.subscribe(Overflow::DropOldest);
+        // It ends by itself, when the rooms are closed; a request under way is not worth waiting for.
+        lookout::start(capture.network.directory()?, seen, tell).context("cannot start the lookout thread")?;
+    }
+    let writer = Writer { recorder, states, types: capture.limits.types(), limit: capture.limits.limit };
     let writing = writer.start(recorded).context("cannot start the writer thread")?;
-    for &room in &capture.rooms {
+    for &room in &wanted {
         rooms.add(room);
     }
     let mut follow = Follow::new(printer, show, capture.limits.types(), capture.give_up, rooms.rooms().count());
@@ -92,7 +101,7 @@ fn report(finished: &Finished, storage: &Storage, printer: &mut Printer) {
         sums.received, sums.stored, sums.control, sums.duplicates, sums.dropped
     ));
     if !sums.add_up() {
-        printer::warn("these sums do not add up, which is a fault in danmu; please report it");
+        printer.warn("these sums do not add up, which is a fault in danmu; please report it");
     }
     if !finished.optimized {
         printer.note(format_args!("for fast searches: danmu optimize {output}"));

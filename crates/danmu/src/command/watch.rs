@@ -29,11 +29,12 @@ impl Watch {
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let stop = Stop::on_signals()?;
         let capture = self.capture;
+        let wanted = capture.network.resolve(&capture.rooms, printer)?;
         let mut rooms = capture.start()?;
         // Programs want every message, and people the newest.
         let overflow = if self.json { Overflow::Wait } else { Overflow::DropOldest };
         let mut events = rooms.subscribe(overflow);
-        for &room in &capture.rooms {
+        for &room in &wanted {
             rooms.add(room);
         }
         let count = rooms.rooms().count();
