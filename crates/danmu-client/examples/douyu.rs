@@ -41,10 +41,10 @@ fn data_callback(client: &DouyuClient, dp: DataPacket<'_>) {
 
 /// Strangers typed it: nothing in it may command the terminal.
 fn one_line(text: &str) -> String {
-    let unsafe_ = |c: char| {
+    let commands = |c: char| {
         c.is_control() || matches!(c, '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
     };
-    text.replace(unsafe_, "\u{FFFD}")
+    text.replace(commands, "\u{FFFD}")
 }
 
 fn main() -> ExitCode {
