@@ -42,7 +42,9 @@ fn the_command_line_is_checked_with_a_hint() {
     fails(&["watch", "9999", "--server", "tcp://127.0.0.1:99999"], 2, &["1 to 65535"]);
     fails(&["watch", "9999", "--for", "soon"], 2, &["write 90s"]);
     fails(&["watch", "9999", "--limit", "-1"], 2, &["-1"]);
+    fails(&["watch", "9999", "--for", "9223372036854775807s"], 2, &["a hundred years"]);
     fails(&["simulate", "--rate", "-5"], 2, &["-5"]);
+    fails(&["demo", "--rate", "nan"], 2, &["is no rate"]);
     fails(&["simulate", "--loop"], 2, &["--feed"]);
     fails(&["search", "x.db", "--since", "yesterday-ish"], 2, &["is no time; write"]);
     fails(&["export", "x.db", "-o", "x.jsonl", "--format", "docx"], 2, &["is no format", "jsonl"]);

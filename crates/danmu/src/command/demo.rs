@@ -9,6 +9,7 @@ use danmu_sim::{Config, Simulator};
 
 use crate::capture::{Capture, Limits, Patience};
 use crate::command::record::{self, Storage};
+use crate::command::simulate;
 use crate::duration;
 use crate::exit::Exit;
 use crate::follow::Show;
@@ -22,7 +23,7 @@ pub(crate) struct Demo {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1000))]
     rooms: u64,
     /// Messages a second in each room
-    #[arg(long, value_name = "N", default_value_t = 3.0)]
+    #[arg(long, value_name = "N", default_value_t = 3.0, value_parser = simulate::rate)]
     rate: f64,
     /// Stop after this long, such as 20s [default: at Ctrl-C]
     #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
