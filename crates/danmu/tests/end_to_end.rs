@@ -235,16 +235,23 @@ fn watch_gives_json_lines_of_exactly_what_was_asked_for() {
     assert_eq!(lines[0]["fields"]["txt"], "第3条 1/2 @all");
 }
 
+/// What a command gives a reader that leaves after a line, and how the command ends.
+#[track_caller]
+fn one_line_is_enough(arguments: &str) {
+    let command = format!("{} {arguments} | head -n 1 | wc -l; exit ${{PIPESTATUS[0]}}", env!("CARGO_BIN_EXE_danmu"));
+    let ran = std::process::Command::new("bash").args(["-c", &command]).output().unwrap();
+    assert_eq!((String::from_utf8_lossy(&ran.stdout).trim(), ran.status.code()), ("1", Some(0)), "{ran:?}");
+}
+
 #[test]
 fn a_reader_that_has_seen_enough_is_no_failure() {
-    let server = talks(500.0);
-    let command = format!(
-        "{} watch 1 --json -q --server {} | head -n 5 | wc -l; exit ${{PIPESTATUS[0]}}",
-        env!("CARGO_BIN_EXE_danmu"),
-        url(&server)
-    );
-    let ran = std::process::Command::new("bash").args(["-c", &command]).output().unwrap();
-    assert_eq!((String::from_utf8_lossy(&ran.stdout).trim(), ran.status.code()), ("5", Some(0)), "{ran:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let db = path(&folder, "x.db");
+    let server = plays(evening(3000));
+    run(&["record", "9999", "--server", &url(&server), "-o", &db, "--limit", "3000"]);
+    one_line_is_enough(&format!("export {db} -o - --format jsonl"));
+    one_line_is_enough(&format!("search {db} --limit 3000"));
+    one_line_is_enough(&format!("watch 1 --json -q --server {}", url(&talks(500.0))));
 }
 
 #[test]
