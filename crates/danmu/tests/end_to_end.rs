@@ -251,7 +251,8 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
     run(&["record", "9999", "--server", &url(&server), "-o", &db, "--limit", "3000"]);
     one_line_is_enough(&format!("export {db} -o - --format jsonl"));
     one_line_is_enough(&format!("search {db} --limit 3000"));
-    one_line_is_enough(&format!("watch 1 --json -q --server {}", url(&talks(500.0))));
+    let talk = talks(500.0);
+    one_line_is_enough(&format!("watch 1 --json -q --server {}", url(&talk)));
 }
 
 #[test]
