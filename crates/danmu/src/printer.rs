@@ -35,6 +35,11 @@ fn choice(stream: &impl anstream::stream::RawStream) -> ColorChoice {
     }
 }
 
+/// Whether a stream gets colour.
+pub(crate) fn has_color(stream: &impl anstream::stream::RawStream) -> bool {
+    !matches!(choice(stream), ColorChoice::Never)
+}
+
 /// What happens to what a command has to say.
 #[derive(Debug)]
 pub(crate) struct Printer {
@@ -46,7 +51,7 @@ pub(crate) struct Printer {
 impl Printer {
     /// A printer; `quiet` keeps notes back, but no warning.
     pub(crate) fn new(quiet: bool) -> Self {
-        let plain = matches!(choice(&io::stdout()), ColorChoice::Never);
+        let plain = !has_color(&io::stdout());
         Self { quiet, plain, out: BufWriter::with_capacity(64 * 1024, io::stdout()) }
     }
 

@@ -222,6 +222,13 @@ fn watch_has_colour_where_it_is_asked_for() {
 }
 
 #[test]
+fn the_log_has_no_colour_in_a_file() {
+    let server = plays(evening(1));
+    let watched = run(&["watch", "9999", "-v", "--server", &url(&server), "--limit", "1"]);
+    assert!(watched.err.contains("DEBUG") && !watched.err.contains('\u{1b}'), "{:?}", watched.err);
+}
+
+#[test]
 fn watch_gives_json_lines_of_exactly_what_was_asked_for() {
     let server = plays(evening(500));
     let arguments = ["watch", "9999", "--json", "--type", "chat", "--limit", "150", "-q", "--server", &url(&server)];
