@@ -118,6 +118,19 @@ fn a_second_recorder_is_told_who_the_first_is() {
     listening(&path, NOON).finish(NOON).unwrap();
 }
 
+#[cfg(unix)]
+#[test]
+fn a_second_recorder_is_turned_down_by_whatever_name_it_comes() {
+    let (folder, path) = folder();
+    let recorder = listening(&path, NOON);
+    let link = folder.path().join("link.db");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let second = Recorder::open(&link, RecorderOptions::default(), NOON).err().unwrap();
+    assert!(matches!(second, OpenError::InUse { pid: Some(_), .. }), "{second}");
+    recorder.finish(NOON).unwrap();
+    listening(&link, NOON).finish(NOON).unwrap();
+}
+
 #[test]
 fn a_lock_file_that_a_crash_left_locks_nobody_out() {
     let (_folder, path) = folder();
