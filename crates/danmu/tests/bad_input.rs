@@ -63,6 +63,11 @@ fn a_refused_port_is_given_up_with_its_address() {
             arguments.extend(["-o", db.to_str().unwrap()]);
         }
         fails(&arguments, 4, &["given up", address, "refused"]);
+        if command == "record" {
+            let stats = run(&["stats", db.to_str().unwrap()]).out;
+            assert!(stats.contains("no messages") && stats.contains("listened 0.00 %"), "{stats}");
+            assert!(stats.contains(": start\n") && stats.contains("0 received"), "{stats}");
+        }
     }
 }
 

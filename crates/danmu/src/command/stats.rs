@@ -41,10 +41,13 @@ impl Stats {
 }
 
 fn print(counted: &Counted, printer: &mut Printer) -> Result<(), Closed> {
-    let (Some(first_us), Some(last_us)) = (counted.first_us, counted.last_us) else {
-        return printer.line("no messages");
-    };
-    printer.line(&format!("{} messages from {} to {}", counted.messages, show(first_us), show(last_us)))?;
+    // Without messages, it matters all the more whether anybody listened.
+    printer.line(&match (counted.first_us, counted.last_us) {
+        (Some(first_us), Some(last_us)) => {
+            format!("{} messages from {} to {}", counted.messages, show(first_us), show(last_us))
+        }
+        _ => "no messages".to_owned(),
+    })?;
     for (room, stats) in &counted.rooms {
         printer.line("")?;
         printer.line(&format!("room {room}: {}", in_words(stats)))?;
