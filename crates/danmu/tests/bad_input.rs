@@ -138,6 +138,8 @@ fn what_is_no_recording_is_turned_down_and_left_alone() {
         fails(&[command, &empty], 1, &[&empty]);
     }
     fails(&["export", &text, "-o", "-", "--format", "jsonl"], 1, &["no recording"]);
+    let evil = fails(&["stats", "no\u{1b}[2J.db"], 1, &["no\u{FFFD}[2J.db does not exist"]);
+    assert!(!evil.err.contains('\u{1b}'), "{:?}", evil.err);
     fails(&["record", "9999", "-o", &text, "--server", &refused()], 1, &["no recording"]);
     assert_eq!(fs::read(&text).unwrap(), b"these are my notes, and no database of any kind");
 }

@@ -15,7 +15,7 @@ use crate::duration;
 use crate::exit::Exit;
 use crate::follow::{Follow, Show};
 use crate::lookout;
-use crate::printer::Printer;
+use crate::printer::{Printer, in_one_line};
 use crate::signal::{Reload, Stop};
 use crate::target::Target;
 use crate::writer::{Told, Writer};
@@ -86,7 +86,7 @@ pub(crate) fn run(capture: &Capture, storage: &Storage, show: Show, printer: &mu
         if reload.take() {
             match capture.wanted(printer) {
                 Ok(wanted) => roster.set(&wanted),
-                Err(error) => printer.warn(format_args!("rooms stay as they are: {error:#}")),
+                Err(error) => printer.warn(format_args!("rooms stay as they are: {}", in_one_line(&error))),
             }
         }
         writing.is_full()

@@ -14,6 +14,7 @@ use crate::exit::Exit;
 use crate::printer::{Closed, Printer};
 use crate::render::yuan;
 use crate::select::{Select, show};
+use crate::text::safe;
 
 /// Count what a recording holds, and what it missed
 #[derive(clap::Args, Debug)]
@@ -54,7 +55,7 @@ fn print(counted: &Counted, printer: &mut Printer) -> Result<(), Closed> {
         let mut types: Vec<_> = stats.types.iter().collect();
         types.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
         for (kind, count) in types {
-            printer.line(&format!("  {count:>9}  {}", crate::text::safe(kind)))?;
+            printer.line(&format!("  {count:>9}  {}", safe(kind)))?;
         }
         if let Some(coverage) = &stats.coverage {
             printer.line(&format!("  listened {}", covered(coverage)))?;
@@ -70,7 +71,7 @@ fn print(counted: &Counted, printer: &mut Printer) -> Result<(), Closed> {
         sums.received, sums.stored, sums.control, sums.duplicates, sums.dropped
     ))?;
     for (cause, count) in &counted.dropped {
-        printer.line(&format!("  {count:>9}  dropped: {cause}"))?;
+        printer.line(&format!("  {count:>9}  dropped: {}", safe(cause)))?;
     }
     for link in counted.off() {
         printer.warn(format_args!("the sums of link {} do not add up: see danmu verify", link.id));
@@ -93,7 +94,7 @@ fn covered(coverage: &Coverage) -> String {
 
 fn missed(gap: &Gap) -> String {
     let length = duration::show(Duration::from_micros(gap.to_us.abs_diff(gap.from_us)));
-    format!("{} to {}, {length}: {}", show(gap.from_us), show(gap.to_us), gap.reason)
+    format!("{} to {}, {length}: {}", show(gap.from_us), show(gap.to_us), safe(&gap.reason))
 }
 
 fn in_json(counted: &Counted) -> Value {
