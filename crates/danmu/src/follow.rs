@@ -212,7 +212,8 @@ impl<'p> Follow<'p> {
                 continue;
             }
             match &mut self.show {
-                Show::Nothing => {}
+                // Whoever takes them counts them; the rest need not be looked at.
+                Show::Nothing => return Ok(()),
                 Show::Lines { all: false, .. } if !is_for_viewers(&summary) => {
                     self.sums.left_out += 1;
                     continue;

@@ -109,6 +109,20 @@ fn exactly_as_many_as_asked_for_are_stored_and_the_rest_is_counted() {
 }
 
 #[test]
+fn a_recorder_shows_no_more_than_it_stores_and_says_in_which_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let (db, list) = (path(&folder, "x.db"), path(&folder, "rooms.txt"));
+    fs::write(&list, "1\n2\n").unwrap();
+    let server = talks(500.0);
+    let arguments = ["record", "--rooms", &list, "--watch", "--limit", "20", "--server", &url(&server), "-o", &db];
+    let recorded = run(&arguments);
+    assert_eq!((recorded.code, sums(&recorded.err)["stored"]), (0, 20), "{}", recorded.err);
+    assert!((1..=20).contains(&recorded.out.lines().count()), "{}", recorded.out);
+    let rooms = recorded.out.lines().map(|line| line.split(' ').nth(1).unwrap());
+    assert!(rooms.into_iter().all(|room| room == "1" || room == "2"), "{}", recorded.out);
+}
+
+#[test]
 fn types_that_were_not_asked_for_are_counted_and_not_stored() {
     let folder = tempfile::tempdir().unwrap();
     let db = path(&folder, "x.db");

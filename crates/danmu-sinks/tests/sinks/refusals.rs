@@ -57,7 +57,7 @@ fn what_is_no_recording_is_turned_down() {
     let mut bytes = fs::read(&path).unwrap();
     bytes[100..4096].fill(0xa5);
     fs::write(&damaged, bytes).unwrap();
-    let words = "{} is damaged; `danmu verify` says more";
+    let words = "{} is damaged; the `.recover` of the sqlite3 shell may save what is left";
     turned_down(&damaged, words, words);
 
     turned_down(

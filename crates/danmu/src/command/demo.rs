@@ -12,7 +12,6 @@ use crate::command::record::{self, Storage};
 use crate::command::simulate;
 use crate::duration;
 use crate::exit::Exit;
-use crate::follow::Show;
 use crate::network::Network;
 use crate::printer::Printer;
 
@@ -56,8 +55,7 @@ impl Demo {
             give_up: Patience(Some(Duration::from_secs(10))),
         };
         let storage = Storage { output: self.output.clone(), commit_every: Duration::from_millis(200), no_raw: false };
-        let show = Show::lines(capture.rooms.len(), false);
-        let exit = record::run(&capture, &storage, show, printer)?;
+        let exit = record::run(&capture, &storage, true, printer)?;
         drop(simulator);
         let output = self.output.display();
         printer.note(format_args!(
