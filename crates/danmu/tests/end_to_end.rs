@@ -109,6 +109,20 @@ fn exactly_as_many_as_asked_for_are_stored_and_the_rest_is_counted() {
 }
 
 #[test]
+fn a_recorder_shows_no_more_than_it_stores_and_says_in_which_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let (db, list) = (path(&folder, "x.db"), path(&folder, "rooms.txt"));
+    fs::write(&list, "1\n2\n").unwrap();
+    let server = talks(500.0);
+    let arguments = ["record", "--rooms", &list, "--watch", "--limit", "20", "--server", &url(&server), "-o", &db];
+    let recorded = run(&arguments);
+    assert_eq!((recorded.code, sums(&recorded.err)["stored"]), (0, 20), "{}", recorded.err);
+    assert!((1..=20).contains(&recorded.out.lines().count()), "{}", recorded.out);
+    let rooms = recorded.out.lines().map(|line| line.split(' ').nth(1).unwrap());
+    assert!(rooms.into_iter().all(|room| room == "1" || room == "2"), "{}", recorded.out);
+}
+
+#[test]
 fn types_that_were_not_asked_for_are_counted_and_not_stored() {
     let folder = tempfile::tempdir().unwrap();
     let db = path(&folder, "x.db");
@@ -222,6 +236,13 @@ fn watch_has_colour_where_it_is_asked_for() {
 }
 
 #[test]
+fn the_log_has_no_colour_in_a_file() {
+    let server = plays(evening(1));
+    let watched = run(&["watch", "9999", "-v", "--server", &url(&server), "--limit", "1"]);
+    assert!(watched.err.contains("DEBUG") && !watched.err.contains('\u{1b}'), "{:?}", watched.err);
+}
+
+#[test]
 fn watch_gives_json_lines_of_exactly_what_was_asked_for() {
     let server = plays(evening(500));
     let arguments = ["watch", "9999", "--json", "--type", "chat", "--limit", "150", "-q", "--server", &url(&server)];
@@ -235,16 +256,24 @@ fn watch_gives_json_lines_of_exactly_what_was_asked_for() {
     assert_eq!(lines[0]["fields"]["txt"], "第3条 1/2 @all");
 }
 
+/// What a command gives a reader that leaves after a line, and how the command ends.
+#[track_caller]
+fn one_line_is_enough(arguments: &str) {
+    let command = format!("{} {arguments} | head -n 1 | wc -l; exit ${{PIPESTATUS[0]}}", env!("CARGO_BIN_EXE_danmu"));
+    let ran = std::process::Command::new("bash").args(["-c", &command]).output().unwrap();
+    assert_eq!((String::from_utf8_lossy(&ran.stdout).trim(), ran.status.code()), ("1", Some(0)), "{ran:?}");
+}
+
 #[test]
 fn a_reader_that_has_seen_enough_is_no_failure() {
-    let server = talks(500.0);
-    let command = format!(
-        "{} watch 1 --json -q --server {} | head -n 5 | wc -l; exit ${{PIPESTATUS[0]}}",
-        env!("CARGO_BIN_EXE_danmu"),
-        url(&server)
-    );
-    let ran = std::process::Command::new("bash").args(["-c", &command]).output().unwrap();
-    assert_eq!((String::from_utf8_lossy(&ran.stdout).trim(), ran.status.code()), ("5", Some(0)), "{ran:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let db = path(&folder, "x.db");
+    let server = plays(evening(3000));
+    run(&["record", "9999", "--server", &url(&server), "-o", &db, "--limit", "3000"]);
+    one_line_is_enough(&format!("export {db} -o - --format jsonl"));
+    one_line_is_enough(&format!("search {db} --limit 3000"));
+    let talk = talks(500.0);
+    one_line_is_enough(&format!("watch 1 --json -q --server {}", url(&talk)));
 }
 
 #[test]

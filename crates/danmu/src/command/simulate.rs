@@ -41,7 +41,8 @@ pub(crate) struct Simulate {
     duration: Option<Duration>,
 }
 
-fn rate(text: &str) -> Result<f64, String> {
+/// Reads a rate; for clap.
+pub(crate) fn rate(text: &str) -> Result<f64, String> {
     let rate = text.parse().ok().filter(|rate| (0.0..=1e9).contains(rate));
     rate.ok_or_else(|| format!("{text:?} is no rate: a number of 0 or more is"))
 }
