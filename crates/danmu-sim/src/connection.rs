@@ -1,40 +1,59 @@
-//! Connection: a peer on a socket. One task each, which holds no buffer but what is on its way.
+//! Connection: a peer on a wire. One task each, which holds no buffer but what is on its way.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use tokio::io::AsyncWrite as _;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{sleep_until, timeout};
 
+use crate::door::Handshake;
+use crate::line::Line;
 use crate::outbox::Outbox;
 use crate::peer::{self, Output, Peer};
 use crate::rooms::{Membership, Rooms, unix_ms};
+use crate::wire::Wire;
 
 /// How long a client may take to read the last words before the connection is dropped.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Serves one client until either side has enough.
 pub(crate) async fn serve(
-    mut stream: TcpStream,
+    stream: TcpStream,
     client: SocketAddr,
+    handshake: Handshake,
     rooms: Rc<Rooms>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let config = peer::Config {
-        silence: rooms.config.silence,
-        rooms: rooms.config.rooms,
-        address: client.ip(),
-        session: rooms.ledger.accept(),
+    let session = rooms.ledger.accept();
+    let line = Line::new(Rc::new(stream));
+    let shaken = tokio::select! {
+        shaken = timeout(rooms.config.silence, handshake.shake(line)) => shaken,
+        _ = stop.changed() => return,
     };
-    let mut peer = Peer::new(Instant::now(), config);
+    let Ok(Ok(wire)) = shaken else { return };
     let outbox = Rc::new(Outbox::new(rooms.config.backlog));
+    converse(wire, client, session, &rooms, &outbox, stop).await;
+    outbox.end();
+}
+
+/// Talks until either side has enough.
+async fn converse(
+    mut wire: Wire,
+    client: SocketAddr,
+    session: u64,
+    rooms: &Rc<Rooms>,
+    outbox: &Rc<Outbox>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let config =
+        peer::Config { silence: rooms.config.silence, rooms: rooms.config.rooms, address: client.ip(), session };
+    let mut peer = Peer::new(Instant::now(), config);
     let mut membership: Option<Membership> = None;
-    let closing = loop {
+    loop {
         let deadline = match peer.poll() {
             Output::Send(bytes) => {
                 outbox.answer(bytes);
@@ -43,7 +62,7 @@ pub(crate) async fn serve(
             Output::Join(room) => {
                 if membership.as_ref().is_none_or(|joined| joined.id != room) {
                     drop(membership.take());
-                    membership = rooms.join(room, client, &outbox);
+                    membership = rooms.join(room, client, outbox);
                     if membership.is_none() {
                         peer.refuse(peer::WRONG_ROOM);
                     }
@@ -51,63 +70,30 @@ pub(crate) async fn serve(
                 continue;
             }
             Output::Wait(at) => at,
-            Output::Close => break true,
+            Output::Close => break,
         };
-        if outbox.write(|bytes| stream.try_write(bytes)).is_err() || outbox.is_overrun() {
-            break false;
-        }
+        // Writes on while it waits to hear; when all is written, the next push ends the wait.
+        let exchange = poll_fn(|context| {
+            let _ = outbox.poll_write(|burst| wire.poll_say(context, burst))?;
+            wire.poll_hear(context, |bytes| peer.receive(Instant::now(), unix_ms(), bytes))
+        });
         tokio::select! {
-            ready = stream.readable() => if ready.is_err() || !hear(&stream, &mut peer) { break false },
-            ready = stream.writable(), if !outbox.is_empty() => if ready.is_err() { break false },
-            () = outbox.pushed() => {}
+            more = exchange => if !more.unwrap_or(false) { return },
+            () = outbox.pushed() => if outbox.is_overrun() { return },
             () = sleep_until(deadline.into()) => peer.tick(Instant::now()),
             _ = stop.changed() => peer.refuse(peer::SHUTTING_DOWN),
         }
-    };
+    }
     drop(membership);
-    if closing {
-        // A client that does not want to read must not keep us.
-        let _ = timeout(GRACE, part(&mut stream, &outbox)).await;
-    }
-    outbox.end();
-}
-
-/// Reads what is there. Whether the client is still there.
-fn hear(stream: &TcpStream, peer: &mut Peer) -> bool {
-    match read(stream, |bytes| peer.receive(Instant::now(), unix_ms(), bytes)) {
-        Ok(length) => length > 0,
-        Err(error) => error.kind() == io::ErrorKind::WouldBlock,
-    }
+    // A client that does not want to read must not keep us.
+    let _ = timeout(GRACE, part(&mut wire, outbox)).await;
 }
 
 /// Sends what is on its way, and waits for the client to close too: closing over unread bytes would reset the
 /// connection, and could cost the client our last words.
-async fn part(stream: &mut TcpStream, outbox: &Outbox) -> io::Result<()> {
-    loop {
-        outbox.write(|bytes| stream.try_write(bytes))?;
-        if outbox.is_empty() {
-            break;
-        }
-        stream.writable().await?;
-    }
-    std::future::poll_fn(|context| Pin::new(&mut *stream).poll_shutdown(context)).await?;
-    loop {
-        stream.readable().await?;
-        match read(stream, |_| {}) {
-            Ok(0) => return Ok(()),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// Reads once, into a buffer that no task has to hold while it waits.
-fn read(stream: &TcpStream, each: impl FnOnce(&[u8])) -> io::Result<usize> {
-    let mut bytes = [0; 4096];
-    let length = stream.try_read(&mut bytes)?;
-    if length > 0 {
-        each(&bytes[..length]);
-    }
-    Ok(length)
+async fn part(wire: &mut Wire, outbox: &Outbox) -> io::Result<()> {
+    poll_fn(|context| outbox.poll_write(|burst| wire.poll_say(context, burst))).await?;
+    poll_fn(|context| wire.poll_close(context)).await?;
+    while poll_fn(|context| wire.poll_hear(context, |_| {})).await? {}
+    Ok(())
 }

@@ -4,12 +4,14 @@
 //! peer       the server's side of one conversation, without a socket
 //! scenario   what a room says: seeded, repeatable, without a clock
 //! feed       a scenario, or a tape of payloads from a file
-//! server     Simulator: all of it on TCP
+//! server     Simulator: all of it on TCP and WebSocket
 //! sent       what went out, to be compared with what came in
 //! ```
 
 mod connection;
+mod door;
 pub mod feed;
+mod line;
 mod outbox;
 mod pace;
 pub mod peer;
@@ -17,6 +19,7 @@ mod rooms;
 pub mod scenario;
 pub mod sent;
 pub mod server;
+mod wire;
 mod write;
 
 pub use feed::{Feed, FeedError, Tape};

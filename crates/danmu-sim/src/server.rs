@@ -1,4 +1,4 @@
-//! The server: listens on TCP, and runs all rooms and connections on a thread of its own.
+//! The server: listens, and runs all rooms and connections on a thread of its own.
 //!
 //! ```text
 //! accept ─▶ connection (task) ─ peer ─ join ─▶ room (task) ─ scenario ─ burst ─▶ outbox of each listener
@@ -17,19 +17,17 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{self, Runtime};
 use tokio::sync::watch;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
 use crate::connection;
+use crate::door::Door;
 use crate::feed::Feed;
 use crate::rooms::Rooms;
 use crate::sent::{Ledger, Sent};
 
-/// Connections that may wait to be accepted.
-const WAITING: u32 = 4096;
 /// How long clients may take to leave at the end.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -37,8 +35,10 @@ const FAREWELL: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// Addresses to listen on. Default `127.0.0.1:0`: any free port of this machine.
+    /// Addresses to listen on for plain TCP. Default `127.0.0.1:0`: any free port of this machine.
     pub listen: Vec<SocketAddr>,
+    /// Addresses to listen on for WebSocket. Default none.
+    pub ws: Vec<SocketAddr>,
     /// Messages a second in each room, or payloads a second to each client that is played a tape. Default 5. With 0,
     /// rooms are silent and only requests are answered.
     pub rate: f64,
@@ -64,6 +64,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: vec![(Ipv4Addr::LOCALHOST, 0).into()],
+            ws: Vec::new(),
             rate: 5.0,
             rooms: None,
             feed: Feed::Scenario,
@@ -114,6 +115,7 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Simulator {
     addresses: Vec<SocketAddr>,
+    urls: Vec<String>,
     ledger: Arc<Ledger>,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
@@ -129,11 +131,10 @@ impl Simulator {
             let ledger = Arc::clone(&ledger);
             let stop = stop.clone();
             // The runtime is made and dropped in there, for another one may run where this is called.
-            move || match open(&config.listen) {
-                Ok((runtime, listeners)) => {
-                    let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
-                    let _ = report.send(Ok(addresses));
-                    run(&runtime, listeners, Rooms::new(config, ledger), stopped, &stop);
+            move || match open(&config) {
+                Ok((runtime, doors)) => {
+                    let _ = report.send(doors.iter().map(Door::address).collect());
+                    run(&runtime, doors, Rooms::new(config, ledger), stopped, &stop);
                 }
                 Err(error) => {
                     let _ = report.send(Err(error));
@@ -142,13 +143,20 @@ impl Simulator {
         };
         let thread = thread::Builder::new().name("danmu-sim".to_owned()).spawn(serve);
         let thread = thread.map_err(|source| StartError::Thread { source })?;
-        let addresses = reported.recv().expect("the thread reports before all else")?;
-        Ok(Self { addresses, ledger, stop, thread: Some(thread) })
+        let doors: Vec<_> = reported.recv().expect("the thread reports before all else")?;
+        let (urls, addresses) = doors.into_iter().map(|(scheme, at)| (format!("{scheme}://{at}"), at)).unzip();
+        Ok(Self { addresses, urls, ledger, stop, thread: Some(thread) })
     }
 
-    /// The addresses that it listens on, with their real ports, in the order of the configuration.
+    /// The addresses that it listens on, with their real ports: those for TCP, then WebSocket, each in the order of the
+    /// configuration.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// The same as URLs, such as `tcp://127.0.0.1:8601`.
+    pub fn urls(&self) -> &[String] {
+        &self.urls
     }
 
     /// What was sent so far.
@@ -177,36 +185,26 @@ impl Drop for Simulator {
     }
 }
 
-fn open(addresses: &[SocketAddr]) -> Result<(Runtime, Vec<TcpListener>), StartError> {
+fn open(config: &Config) -> Result<(Runtime, Vec<Door>), StartError> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|source| StartError::Thread { source })?;
     let within = runtime.enter();
-    let listeners = addresses.iter().map(|&address| listen(address)).collect::<Result<_, _>>()?;
+    let doors = Door::open_all(config)?;
     drop(within);
-    Ok((runtime, listeners))
-}
-
-fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    let listen = || {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        socket.set_reuseaddr(cfg!(unix))?;
-        socket.bind(address)?;
-        socket.listen(WAITING)
-    };
-    listen().map_err(|source| StartError::Listen { address, source })
+    Ok((runtime, doors))
 }
 
 fn run(
     runtime: &Runtime,
-    listeners: Vec<TcpListener>,
+    doors: Vec<Door>,
     rooms: Rooms,
     mut stopped: watch::Receiver<bool>,
     stop: &watch::Sender<bool>,
 ) {
     LocalSet::new().block_on(runtime, async {
         let rooms = Rc::new(rooms);
-        for listener in listeners {
-            spawn_local(accept(listener, Rc::clone(&rooms), stopped.clone()));
+        for door in doors {
+            spawn_local(accept(door, Rc::clone(&rooms), stopped.clone()));
         }
         let _ = stopped.wait_for(|&stopped| stopped).await;
         drop(stopped);
@@ -215,10 +213,10 @@ fn run(
     });
 }
 
-async fn accept(listener: TcpListener, rooms: Rc<Rooms>, mut stop: watch::Receiver<bool>) {
+async fn accept(door: Door, rooms: Rc<Rooms>, mut stop: watch::Receiver<bool>) {
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = door.listener.accept() => accepted,
             _ = stop.changed() => return,
         };
         let Ok((stream, client)) = accepted else {
@@ -228,6 +226,6 @@ async fn accept(listener: TcpListener, rooms: Rc<Rooms>, mut stop: watch::Receiv
         };
         // Without it, bursts wait for acknowledgements. A connection that refuses is about to end anyway.
         let _ = stream.set_nodelay(true);
-        spawn_local(connection::serve(stream, client, Rc::clone(&rooms), stop.clone()));
+        spawn_local(connection::serve(stream, client, door.handshake.clone(), Rc::clone(&rooms), stop.clone()));
     }
 }
