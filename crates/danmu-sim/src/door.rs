@@ -3,8 +3,10 @@
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::net::{TcpListener, TcpSocket};
+use danmu_proto::{Sender, packet};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
+use crate::chaos::Fault;
 use crate::line::Line;
 use crate::server::{Config, StartError};
 use crate::wire::Wire;
@@ -12,10 +14,15 @@ use crate::wire::Wire;
 /// Connections that may wait to be accepted.
 const WAITING: u32 = 4096;
 
-/// One address that is listened on.
+/// One address to be reached at. It is open, or shut, or its port was lost to someone else for now.
 pub(crate) struct Door {
-    pub(crate) listener: TcpListener,
+    /// Its place among the doors.
+    pub(crate) number: u64,
+    pub(crate) address: SocketAddr,
     pub(crate) handshake: Handshake,
+    listener: Option<TcpListener>,
+    /// While the door is shut: keeps the port ours, and has connections refused.
+    socket: Option<TcpSocket>,
 }
 
 /// What comes between the accept and the first request.
@@ -26,17 +33,51 @@ pub(crate) enum Handshake {
 }
 
 impl Door {
-    /// Opens all that the configuration wants, in its order: TCP, then WebSocket.
+    /// Opens all that the configuration wants, in its order: TCP, then WebSocket. Those whose first visitor is to be
+    /// refused stay shut.
     pub(crate) fn open_all(config: &Config) -> Result<Vec<Self>, StartError> {
         let tcp = config.listen.iter().map(|&address| (address, Handshake::Tcp));
         let ws = config.ws.iter().map(|&address| (address, Handshake::WebSocket));
-        tcp.chain(ws).map(|(address, handshake)| Ok(Self { listener: listen(address)?, handshake })).collect()
+        let doors = (0..).zip(tcp.chain(ws));
+        doors.map(|(number, (address, handshake))| Self::open(config, number, address, handshake)).collect()
     }
 
-    /// The scheme of its URL, and its real address.
-    pub(crate) fn address(&self) -> Result<(&'static str, SocketAddr), StartError> {
-        let address = self.listener.local_addr().map_err(|source| StartError::Thread { source })?;
-        Ok((self.handshake.scheme(), address))
+    fn open(config: &Config, number: u64, address: SocketAddr, handshake: Handshake) -> Result<Self, StartError> {
+        let refuses = config.chaos.fate(config.seed, number, 0).time(Fault::Refuse).is_some();
+        let open = || {
+            let socket = bind(address)?;
+            let address = socket.local_addr()?;
+            let mut door = Self { number, address, handshake, listener: None, socket: Some(socket) };
+            if !refuses {
+                door.listener()?;
+            }
+            Ok(door)
+        };
+        open().map_err(|source| StartError::Listen { address, source })
+    }
+
+    /// Opens the door if it is shut, and waits for a client.
+    pub(crate) async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
+        self.listener()?.accept().await
+    }
+
+    fn listener(&mut self) -> io::Result<&TcpListener> {
+        let listener = match (self.listener.take(), self.socket.take()) {
+            (Some(listener), _) => listener,
+            (None, Some(socket)) => socket.listen(WAITING)?,
+            (None, None) => bind(self.address)?.listen(WAITING)?,
+        };
+        Ok(self.listener.insert(listener))
+    }
+
+    /// Has connections refused from now on. Those that wait to be accepted are reset.
+    pub(crate) fn shut(&mut self) -> io::Result<()> {
+        if self.socket.is_none() {
+            // Two sockets may share a port only while neither listens.
+            drop(self.listener.take());
+            self.socket = Some(bind(self.address)?);
+        }
+        Ok(())
     }
 }
 
@@ -49,6 +90,18 @@ impl Handshake {
         }
     }
 
+    /// The beginning of something that never ends, as it goes over the line: half a packet.
+    pub(crate) fn torso(&self) -> Vec<u8> {
+        let mut packet = Vec::new();
+        packet::encode(Sender::Server, b"type@=mrkl/", &mut packet);
+        let half = &packet[..packet.len() / 2];
+        match self {
+            Self::Tcp => half.to_vec(),
+            // A binary message of the length of the packet.
+            Self::WebSocket => [&[0x82, packet.len() as u8], half].concat(),
+        }
+    }
+
     pub(crate) async fn shake(self, line: Line) -> io::Result<Wire> {
         match self {
             Self::Tcp => Ok(Wire::Tcp(line)),
@@ -57,12 +110,9 @@ impl Handshake {
     }
 }
 
-fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    let listen = || {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        socket.set_reuseaddr(cfg!(unix))?;
-        socket.bind(address)?;
-        socket.listen(WAITING)
-    };
-    listen().map_err(|source| StartError::Listen { address, source })
+fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(cfg!(unix))?;
+    socket.bind(address)?;
+    Ok(socket)
 }

@@ -5,11 +5,14 @@
 //! scenario   what a room says: seeded, repeatable, without a clock
 //! feed       a scenario, or a tape of payloads from a file
 //! server     Simulator: all of it on TCP and WebSocket
+//! chaos      what goes wrong with which connection: seeded, repeatable, without a clock
 //! sent       what went out, to be compared with what came in
 //! ```
 
+pub mod chaos;
 mod connection;
 mod door;
+mod faults;
 pub mod feed;
 mod line;
 mod outbox;
@@ -22,6 +25,7 @@ pub mod server;
 mod wire;
 mod write;
 
+pub use chaos::{Chaos, ChaosError, Fault};
 pub use feed::{Feed, FeedError, Tape};
 pub use peer::Peer;
 pub use scenario::Scenario;

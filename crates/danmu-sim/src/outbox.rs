@@ -76,10 +76,6 @@ impl Outbox {
         self.overrun.get()
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.pending.get() == 0
-    }
-
     /// Waits for the next push. One that came before the call counts.
     pub(crate) async fn pushed(&self) {
         self.pushed.notified().await;

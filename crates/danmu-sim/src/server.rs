@@ -14,7 +14,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use tokio::runtime::{self, Runtime};
@@ -22,12 +22,16 @@ use tokio::sync::watch;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
-use crate::connection;
+use crate::chaos::{Chaos, Fault};
+use crate::connection::{self, Guest};
 use crate::door::Door;
+use crate::faults::Faults;
 use crate::feed::Feed;
 use crate::rooms::Rooms;
 use crate::sent::{Ledger, Sent};
 
+/// How long to wait before what failed is tried again.
+const PAUSE: Duration = Duration::from_millis(50);
 /// How long clients may take to leave at the end.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -58,6 +62,8 @@ pub struct Config {
     /// How many bytes of talk may wait for a client before it is cut off as too slow. Default 16 MiB, beside what the
     /// system buffers. A tape waits instead.
     pub backlog: usize,
+    /// What is to go wrong, as the seed has it. Default nothing.
+    pub chaos: Chaos,
 }
 
 impl Default for Config {
@@ -73,6 +79,7 @@ impl Default for Config {
             batch: Duration::from_millis(120),
             silence: Duration::from_secs(180),
             backlog: 16 << 20,
+            chaos: Chaos::default(),
         }
     }
 }
@@ -124,7 +131,7 @@ pub struct Simulator {
 impl Simulator {
     /// Listens on all addresses, and serves until it is shut down or dropped. When this returns, clients can connect.
     pub fn start(config: Config) -> Result<Self, StartError> {
-        let ledger = Arc::new(Ledger::default());
+        let ledger = Arc::new(Ledger::new());
         let (stop, stopped) = watch::channel(false);
         let (report, reported) = mpsc::sync_channel(1);
         let serve = {
@@ -133,7 +140,7 @@ impl Simulator {
             // The runtime is made and dropped in there, for another one may run where this is called.
             move || match open(&config) {
                 Ok((runtime, doors)) => {
-                    let _ = report.send(doors.iter().map(Door::address).collect());
+                    let _ = report.send(Ok(doors.iter().map(|door| (door.handshake.scheme(), door.address)).collect()));
                     run(&runtime, doors, Rooms::new(config, ledger), stopped, &stop);
                 }
                 Err(error) => {
@@ -202,9 +209,9 @@ fn run(
     stop: &watch::Sender<bool>,
 ) {
     LocalSet::new().block_on(runtime, async {
-        let rooms = Rc::new(rooms);
+        let server = Rc::new(Server { rooms: Rc::new(rooms), kick: watch::Sender::new(()) });
         for door in doors {
-            spawn_local(accept(door, Rc::clone(&rooms), stopped.clone()));
+            spawn_local(attend(door, Rc::clone(&server), stopped.clone()));
         }
         let _ = stopped.wait_for(|&stopped| stopped).await;
         drop(stopped);
@@ -213,19 +220,48 @@ fn run(
     });
 }
 
-async fn accept(door: Door, rooms: Rc<Rooms>, mut stop: watch::Receiver<bool>) {
+/// What all connections share.
+pub(crate) struct Server {
+    pub(crate) rooms: Rc<Rooms>,
+    /// Drops them all.
+    pub(crate) kick: watch::Sender<()>,
+}
+
+/// Lets clients in until the end. Those whose fate it is to be refused find the port closed for a while.
+async fn attend(mut door: Door, server: Rc<Server>, mut stop: watch::Receiver<bool>) {
+    let Rooms { config, ledger, .. } = &*server.rooms;
+    let mut visitor = 0;
     loop {
+        let fate = config.chaos.fate(config.seed, door.number, visitor);
+        if let Some(time) = fate.time(Fault::Refuse) {
+            // If someone else was quicker to take the port, nobody reaches us there either.
+            let _ = door.shut();
+            ledger.inject(Fault::Refuse);
+            tokio::select! {
+                () = sleep(time.max(PAUSE)) => visitor += 1,
+                _ = stop.changed() => return,
+            }
+            continue;
+        }
         let accepted = tokio::select! {
-            accepted = door.listener.accept() => accepted,
+            accepted = door.accept() => accepted,
             _ = stop.changed() => return,
         };
         let Ok((stream, client)) = accepted else {
             // Mostly too many open files: some may be closed in a moment.
-            sleep(Duration::from_millis(50)).await;
+            sleep(PAUSE).await;
             continue;
         };
+        visitor += 1;
         // Without it, bursts wait for acknowledgements. A connection that refuses is about to end anyway.
         let _ = stream.set_nodelay(true);
-        spawn_local(connection::serve(stream, client, door.handshake.clone(), Rc::clone(&rooms), stop.clone()));
+        let guest = Guest {
+            session: ledger.accept(),
+            stream: Rc::new(stream),
+            address: client,
+            handshake: door.handshake.clone(),
+            faults: Rc::new(Faults::new(fate, Instant::now(), Arc::clone(ledger))),
+        };
+        spawn_local(connection::serve(guest, Rc::clone(&server), stop.clone()));
     }
 }

@@ -12,54 +12,60 @@ use danmu_sim::{Config, Simulator};
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 
 /// How long a test waits for what must come.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-pub fn room(number: u64) -> RoomId {
+pub(crate) fn room(number: u64) -> RoomId {
     RoomId::new(number).unwrap()
 }
 
-pub fn start(set: impl FnOnce(&mut Config)) -> Simulator {
+pub(crate) fn start(set: impl FnOnce(&mut Config)) -> Simulator {
     let mut config = Config::default();
     set(&mut config);
     Simulator::start(config).unwrap()
 }
 
 /// What a WebSocket runs on: a socket, or TLS.
-pub trait Stream: Read + Write {}
+pub(crate) trait Stream: Read + Write {}
 impl<T: Read + Write> Stream for T {}
 
 /// A client.
-pub struct Viewer {
+pub(crate) struct Viewer {
     /// The socket under all else.
-    pub stream: TcpStream,
+    pub(crate) stream: TcpStream,
     /// In place of the bare socket.
-    pub socket: Option<WebSocket<Box<dyn Stream>>>,
+    pub(crate) socket: Option<WebSocket<Box<dyn Stream>>>,
     /// How many packets were in each WebSocket message.
-    pub shares: Vec<usize>,
+    pub(crate) shares: Vec<usize>,
+    /// How the connection ended.
+    pub(crate) ended: Option<ErrorKind>,
     decoder: PacketDecoder,
     /// Payloads that were read and not yet asked for.
-    pub heard: Vec<String>,
+    pub(crate) heard: Vec<String>,
 }
 
 impl Viewer {
-    pub fn connect(simulator: &Simulator) -> Self {
+    pub(crate) fn connect(simulator: &Simulator) -> Self {
         Self::connect_to(simulator.addresses()[0])
     }
 
-    pub fn connect_to(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
+    pub(crate) fn connect_to(address: SocketAddr) -> Self {
+        Self::new(TcpStream::connect(address).unwrap())
+    }
+
+    pub(crate) fn new(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
         Self {
             stream,
             socket: None,
             shares: Vec::new(),
+            ended: None,
             decoder: PacketDecoder::new(Sender::Server),
             heard: Vec::new(),
         }
     }
 
     /// The same over WebSocket.
-    pub fn connect_ws(address: SocketAddr) -> Self {
+    pub(crate) fn connect_ws(address: SocketAddr) -> Self {
         let mut viewer = Self::connect_to(address);
         let stream = viewer.stream.try_clone().unwrap();
         viewer.upgrade("ws://localhost/", Box::new(stream));
@@ -67,7 +73,7 @@ impl Viewer {
     }
 
     /// Talks WebSocket from now on, over `stream`, which ends in the socket.
-    pub fn upgrade(&mut self, url: &str, stream: Box<dyn Stream>) {
+    pub(crate) fn upgrade(&mut self, url: &str, stream: Box<dyn Stream>) {
         // A handshake cannot be interrupted by a timeout.
         self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let (socket, answer) = tungstenite::client(url, stream).unwrap();
@@ -82,11 +88,11 @@ impl Viewer {
     }
 
     /// Logged in and in the room.
-    pub fn joined(simulator: &Simulator, number: u64) -> Self {
+    pub(crate) fn joined(simulator: &Simulator, number: u64) -> Self {
         Self::connect(simulator).join(number)
     }
 
-    pub fn join(mut self, number: u64) -> Self {
+    pub(crate) fn join(mut self, number: u64) -> Self {
         self.say(&request::login(room(number)));
         self.say(&request::join(room(number), request::ALL_GROUPS));
         let kinds = self.hear(2).iter().map(|payload| kind(payload)).collect::<Vec<_>>();
@@ -102,13 +108,13 @@ impl Viewer {
         self
     }
 
-    pub fn say(&mut self, payload: &str) {
+    pub(crate) fn say(&mut self, payload: &str) {
         let mut bytes = Vec::new();
         packet::encode(Sender::Client, payload.as_bytes(), &mut bytes);
         self.send(&bytes);
     }
 
-    pub fn send(&mut self, bytes: &[u8]) {
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
         match &mut self.socket {
             None => self.stream.write_all(bytes).unwrap(),
             Some(socket) => socket.send(Message::binary(bytes.to_vec())).unwrap(),
@@ -116,11 +122,12 @@ impl Viewer {
     }
 
     /// Reads what is there. Whether the server is still there too.
-    pub fn read(&mut self) -> bool {
+    pub(crate) fn read(&mut self) -> bool {
         let bytes = match self.read_bytes() {
             Ok(bytes) => bytes,
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => return true,
             Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof) => {
+                self.ended = Some(error.kind());
                 return false;
             }
             Err(error) => panic!("{error}"),
@@ -149,13 +156,13 @@ impl Viewer {
     }
 
     /// Whether what was read last ended within a packet.
-    pub fn is_mid_packet(&self) -> bool {
+    pub(crate) fn is_mid_packet(&self) -> bool {
         self.decoder.is_mid_packet()
     }
 
     /// The next `count` payloads.
     #[track_caller]
-    pub fn hear(&mut self, count: usize) -> Vec<String> {
+    pub(crate) fn hear(&mut self, count: usize) -> Vec<String> {
         let end = Instant::now() + PATIENCE;
         while self.heard.len() < count {
             assert!(self.read(), "the server closed after {:?}", self.heard);
@@ -165,7 +172,7 @@ impl Viewer {
     }
 
     /// All that comes in this time.
-    pub fn hear_for(&mut self, time: Duration) -> Vec<String> {
+    pub(crate) fn hear_for(&mut self, time: Duration) -> Vec<String> {
         let end = Instant::now() + time;
         while Instant::now() < end && self.read() {}
         std::mem::take(&mut self.heard)
@@ -173,7 +180,7 @@ impl Viewer {
 
     /// All that comes until the server closes.
     #[track_caller]
-    pub fn hear_out(&mut self) -> Vec<String> {
+    pub(crate) fn hear_out(&mut self) -> Vec<String> {
         let end = Instant::now() + PATIENCE;
         while self.read() {
             assert!(Instant::now() < end, "the server does not close");
@@ -182,13 +189,13 @@ impl Viewer {
     }
 }
 
-pub fn kind(payload: &str) -> String {
+pub(crate) fn kind(payload: &str) -> String {
     message::kind(payload.as_bytes()).into_owned()
 }
 
 /// Waits for what becomes true in a moment.
 #[track_caller]
-pub fn eventually(what: impl Fn() -> bool) {
+pub(crate) fn eventually(what: impl Fn() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !what() {
         assert!(Instant::now() < end, "it did not happen");
