@@ -93,7 +93,7 @@ pub struct Span {
 
 impl Span {
     fn draw(self, rng: &mut Rng) -> Duration {
-        self.from + (self.to - self.from).mul_f64(rng.f64())
+        self.from + self.to.saturating_sub(self.from).mul_f64(rng.f64())
     }
 }
 

@@ -55,7 +55,7 @@ pub(crate) async fn serve(guest: Guest, server: Rc<Server>, stop: watch::Receive
     };
     outbox.end();
     match end {
-        Some(Fault::KickAll) => drop(server.kick.send_replace(())),
+        Some(Fault::KickAll) => server.kick.send_replace(()),
         Some(Fault::Reset) => reset(&guest),
         Some(fault) => abandon(&guest.stream, fault, kicked, stop).await,
         None => {}

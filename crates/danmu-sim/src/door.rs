@@ -4,11 +4,15 @@ use std::io;
 use std::net::SocketAddr;
 
 use danmu_proto::{Sender, packet};
+#[cfg(feature = "tls")]
+use openssl::ssl::SslAcceptor;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::chaos::Fault;
 use crate::line::Line;
 use crate::server::{Config, StartError};
+#[cfg(feature = "tls")]
+use crate::tls;
 use crate::wire::Wire;
 
 /// Connections that may wait to be accepted.
@@ -30,19 +34,18 @@ pub(crate) struct Door {
 pub(crate) enum Handshake {
     Tcp,
     WebSocket,
+    #[cfg(feature = "tls")]
+    Tls(SslAcceptor),
 }
 
 impl Door {
-    /// Opens all that the configuration wants, in its order: TCP, then WebSocket. Those whose first visitor is to be
-    /// refused stay shut.
-    pub(crate) fn open_all(config: &Config) -> Result<Vec<Self>, StartError> {
-        let tcp = config.listen.iter().map(|&address| (address, Handshake::Tcp));
-        let ws = config.ws.iter().map(|&address| (address, Handshake::WebSocket));
-        let doors = (0..).zip(tcp.chain(ws));
-        doors.map(|(number, (address, handshake))| Self::open(config, number, address, handshake)).collect()
-    }
-
-    fn open(config: &Config, number: u64, address: SocketAddr, handshake: Handshake) -> Result<Self, StartError> {
+    /// Opens the door, unless its first visitor is to be refused.
+    pub(crate) fn open(
+        config: &Config,
+        number: u64,
+        address: SocketAddr,
+        handshake: Handshake,
+    ) -> Result<Self, StartError> {
         let refuses = config.chaos.fate(config.seed, number, 0).time(Fault::Refuse).is_some();
         let open = || {
             let socket = bind(address)?;
@@ -87,6 +90,8 @@ impl Handshake {
         match self {
             Self::Tcp => "tcp",
             Self::WebSocket => "ws",
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => "wss",
         }
     }
 
@@ -99,6 +104,9 @@ impl Handshake {
             Self::Tcp => half.to_vec(),
             // A binary message of the length of the packet.
             Self::WebSocket => [&[0x82, packet.len() as u8], half].concat(),
+            // A record of data of TLS 1.2, or 1.3 in its guise.
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => [&[23, 3, 3, 0, packet.len() as u8], half].concat(),
         }
     }
 
@@ -106,6 +114,8 @@ impl Handshake {
         match self {
             Self::Tcp => Ok(Wire::Tcp(line)),
             Self::WebSocket => Wire::web_socket(Box::new(line)).await,
+            #[cfg(feature = "tls")]
+            Self::Tls(acceptor) => Wire::web_socket(Box::new(tls::accept(&acceptor, line).await?)).await,
         }
     }
 }

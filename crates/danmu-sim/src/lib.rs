@@ -4,7 +4,8 @@
 //! peer       the server's side of one conversation, without a socket
 //! scenario   what a room says: seeded, repeatable, without a clock
 //! feed       a scenario, or a tape of payloads from a file
-//! server     Simulator: all of it on TCP and WebSocket
+//! server     Simulator: all of it on TCP, WebSocket, and WebSocket over TLS (feature `tls`)
+//! tls        certificates of a test authority, and the odd TLS of Douyu's servers (feature `tls`)
 //! chaos      what goes wrong with which connection: seeded, repeatable, without a clock
 //! sent       what went out, to be compared with what came in
 //! ```
@@ -22,6 +23,8 @@ mod rooms;
 pub mod scenario;
 pub mod sent;
 pub mod server;
+#[cfg(feature = "tls")]
+pub mod tls;
 mod wire;
 mod write;
 
@@ -31,3 +34,5 @@ pub use peer::Peer;
 pub use scenario::Scenario;
 pub use sent::Sent;
 pub use server::{Config, Simulator, StartError};
+#[cfg(feature = "tls")]
+pub use tls::{Certificate, Tls};

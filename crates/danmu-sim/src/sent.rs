@@ -39,7 +39,7 @@ impl Sent {
     pub fn peak_accepts(&self, within: Duration) -> usize {
         let mut first = 0;
         let stretch = |(last, &at): (usize, &Duration)| {
-            while at - self.accepts[first] >= within && first < last {
+            while at.saturating_sub(self.accepts[first]) >= within && first < last {
                 first += 1;
             }
             last + 1 - first

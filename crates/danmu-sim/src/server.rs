@@ -24,11 +24,13 @@ use tokio::time::{sleep, timeout};
 
 use crate::chaos::{Chaos, Fault};
 use crate::connection::{self, Guest};
-use crate::door::Door;
+use crate::door::{Door, Handshake};
 use crate::faults::Faults;
 use crate::feed::Feed;
 use crate::rooms::Rooms;
 use crate::sent::{Ledger, Sent};
+#[cfg(feature = "tls")]
+use crate::tls::{Authority, Tls};
 
 /// How long to wait before what failed is tried again.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -43,6 +45,12 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// Addresses to listen on for WebSocket. Default none.
     pub ws: Vec<SocketAddr>,
+    /// Addresses to listen on for WebSocket over TLS. Default none.
+    #[cfg(feature = "tls")]
+    pub wss: Vec<SocketAddr>,
+    /// How TLS is spoken there.
+    #[cfg(feature = "tls")]
+    pub tls: Tls,
     /// Messages a second in each room, or payloads a second to each client that is played a tape. Default 5. With 0,
     /// rooms are silent and only requests are answered.
     pub rate: f64,
@@ -71,6 +79,10 @@ impl Default for Config {
         Self {
             listen: vec![(Ipv4Addr::LOCALHOST, 0).into()],
             ws: Vec::new(),
+            #[cfg(feature = "tls")]
+            wss: Vec::new(),
+            #[cfg(feature = "tls")]
+            tls: Tls::default(),
             rate: 5.0,
             rooms: None,
             feed: Feed::Scenario,
@@ -104,6 +116,14 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    /// OpenSSL gives no keys or certificates.
+    #[cfg(feature = "tls")]
+    #[error("cannot make a certificate for TLS")]
+    Certificate {
+        /// Why not.
+        #[source]
+        source: openssl::error::ErrorStack,
+    },
 }
 
 /// A danmu server on this machine. Stops when dropped.
@@ -123,6 +143,8 @@ pub enum StartError {
 pub struct Simulator {
     addresses: Vec<SocketAddr>,
     urls: Vec<String>,
+    #[cfg(feature = "tls")]
+    ca_pem: Option<String>,
     ledger: Arc<Ledger>,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
@@ -131,6 +153,17 @@ pub struct Simulator {
 impl Simulator {
     /// Listens on all addresses, and serves until it is shut down or dropped. When this returns, clients can connect.
     pub fn start(config: Config) -> Result<Self, StartError> {
+        let mut wanted: Vec<_> = config.listen.iter().map(|&address| (address, Handshake::Tcp)).collect();
+        wanted.extend(config.ws.iter().map(|&address| (address, Handshake::WebSocket)));
+        #[cfg(feature = "tls")]
+        let ca_pem = if config.wss.is_empty() {
+            None
+        } else {
+            let Authority { acceptor, ca_pem } =
+                Authority::new(config.tls).map_err(|source| StartError::Certificate { source })?;
+            wanted.extend(config.wss.iter().map(|&address| (address, Handshake::Tls(acceptor.clone()))));
+            Some(ca_pem)
+        };
         let ledger = Arc::new(Ledger::new());
         let (stop, stopped) = watch::channel(false);
         let (report, reported) = mpsc::sync_channel(1);
@@ -138,7 +171,7 @@ impl Simulator {
             let ledger = Arc::clone(&ledger);
             let stop = stop.clone();
             // The runtime is made and dropped in there, for another one may run where this is called.
-            move || match open(&config) {
+            move || match open(&config, wanted) {
                 Ok((runtime, doors)) => {
                     let _ = report.send(Ok(doors.iter().map(|door| (door.handshake.scheme(), door.address)).collect()));
                     run(&runtime, doors, Rooms::new(config, ledger), stopped, &stop);
@@ -152,11 +185,19 @@ impl Simulator {
         let thread = thread.map_err(|source| StartError::Thread { source })?;
         let doors: Vec<_> = reported.recv().expect("the thread reports before all else")?;
         let (urls, addresses) = doors.into_iter().map(|(scheme, at)| (format!("{scheme}://{at}"), at)).unzip();
-        Ok(Self { addresses, urls, ledger, stop, thread: Some(thread) })
+        Ok(Self {
+            addresses,
+            urls,
+            #[cfg(feature = "tls")]
+            ca_pem,
+            ledger,
+            stop,
+            thread: Some(thread),
+        })
     }
 
-    /// The addresses that it listens on, with their real ports: those for TCP, then WebSocket, each in the order of the
-    /// configuration.
+    /// The addresses that it listens on, with their real ports: those for TCP, for WebSocket, and for
+    /// WebSocket over TLS, each in the order of the configuration.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
@@ -164,6 +205,12 @@ impl Simulator {
     /// The same as URLs, such as `tcp://127.0.0.1:8601`.
     pub fn urls(&self) -> &[String] {
         &self.urls
+    }
+
+    /// The certificate of the authority that signed what the server shows, if it speaks TLS.
+    #[cfg(feature = "tls")]
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.ca_pem.as_deref()
     }
 
     /// What was sent so far.
@@ -192,11 +239,12 @@ impl Drop for Simulator {
     }
 }
 
-fn open(config: &Config) -> Result<(Runtime, Vec<Door>), StartError> {
+fn open(config: &Config, wanted: Vec<(SocketAddr, Handshake)>) -> Result<(Runtime, Vec<Door>), StartError> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|source| StartError::Thread { source })?;
     let within = runtime.enter();
-    let doors = Door::open_all(config)?;
+    let doors = (0..).zip(wanted).map(|(number, (address, handshake))| Door::open(config, number, address, handshake));
+    let doors = doors.collect::<Result<_, _>>()?;
     drop(within);
     Ok((runtime, doors))
 }
