@@ -6,8 +6,9 @@ use crate::{Channel, Error, Result};
 
 /// One connection or listener: what to do when something happens to it.
 ///
-/// Every method has a default, so a dispatcher says only what it cares about. The order is always: `handle_connect`
-/// first and once (listeners: never), then any of the others, then `handle_close` once and last, whatever ended it.
+/// Every method has a default, so a dispatcher says only what it cares about. The order: `handle_connect` first and
+/// once, if the connection comes about (listeners: never); then any of the others; `handle_close` once and last,
+/// whatever ended it. Only `handle_timeout` and `handle_wake` may come earlier, while the connection is being made.
 ///
 /// [`readable`](Self::readable), [`writable`](Self::writable) and [`deadline`](Self::deadline) are questions. They are
 /// asked when something happened to this dispatcher: its socket got ready, one of its callbacks ran, its deadline came,

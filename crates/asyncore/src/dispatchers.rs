@@ -203,8 +203,9 @@ impl Dispatchers {
         let Some(slot) = self.slots.get_mut(event.token().0) else { return };
         let Some(entry) = &mut slot.entry else { return };
         entry.link.note(event);
-        let token = entry.link.token;
-        self.list(token);
+        if !mem::replace(&mut entry.link.asked.listed, true) {
+            self.ready.push_back(entry.link.token);
+        }
     }
 
     /// Lists everybody whose timer has rung.

@@ -15,7 +15,36 @@ use crate::{Dispatchers, Token};
 /// Acts on a loop from any thread; cheap to clone. What is asked here happens on the loop's own thread, in order and
 /// without delay, even in the middle of its longest wait.
 ///
-/// Asking for a dispatcher that is gone, or a loop that is gone, does nothing.
+/// Asking for a dispatcher that is gone, or a loop that is gone, does nothing. Nothing bounds what is asked ahead of a
+/// slow loop: a thread that sends much shares a count with its dispatcher, and waits.
+///
+/// ```
+/// use asyncore::{Channel, Dispatcher, Loop, Result};
+/// use std::{io::Read, net::TcpListener, thread};
+///
+/// struct Quiet; // sends what others give it
+/// impl Dispatcher for Quiet {
+///     fn handle_wake(&mut self, ch: &mut Channel) -> Result {
+///         ch.close_when_sent();
+///         Ok(())
+///     }
+/// }
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let mut event_loop = Loop::new()?;
+/// let token = event_loop.connect(listener.local_addr()?, Quiet);
+/// let handle = event_loop.handle();
+/// let other = thread::spawn(move || {
+///     handle.send(token, "from another thread");
+///     handle.wake(token);
+///     let mut text = String::new();
+///     listener.accept()?.0.read_to_string(&mut text)?;
+///     std::io::Result::Ok(text)
+/// });
+/// event_loop.run(None)?;
+/// assert_eq!(other.join().expect("it does not panic")?, "from another thread");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Handle(Arc<Shared>);
 

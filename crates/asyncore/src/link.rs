@@ -22,12 +22,11 @@ pub(crate) struct Link {
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) queue: SendQueue,
     pub(crate) ready: Ready,
-    pub(crate) stalled: Stalled,
     pub(crate) asked: Asked,
     pub(crate) ending: Ending,
     /// The peer has said all it will say.
     pub(crate) eof: bool,
-    /// Whether the callback that runs now has moved a byte.
+    /// Whether the callbacks of this round have moved a byte.
     pub(crate) moved: bool,
     /// When the timer rings for this dispatcher; never later than it should, perhaps earlier.
     pub(crate) armed: Option<Instant>,
@@ -54,13 +53,6 @@ pub(crate) struct Ready {
     pub(crate) write: bool,
     /// The end or an error waits behind the data. There is no further edge for it: only reading on finds it.
     pub(crate) hangup: bool,
-}
-
-/// Callbacks that made no progress, and are left alone until something happens.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Stalled {
-    pub(crate) read: bool,
-    pub(crate) write: bool,
 }
 
 /// Why the loop should visit this dispatcher.
@@ -95,7 +87,6 @@ impl Link {
             peer,
             queue: SendQueue::default(),
             ready: Ready::default(),
-            stalled: Stalled::default(),
             asked: Asked::default(),
             ending: Ending::Open,
             eof: false,
@@ -120,11 +111,11 @@ impl Link {
     }
 
     pub(crate) fn may_read(&self) -> bool {
-        self.ready.read && !self.stalled.read && !self.eof && self.ending < Ending::CloseWhenSent
+        self.ready.read && !self.eof && self.ending < Ending::CloseWhenSent
     }
 
     pub(crate) fn may_write(&self) -> bool {
-        self.ready.write && !self.stalled.write && !matches!(self.ending, Ending::Shutdown | Ending::Closed)
+        self.ready.write && !matches!(self.ending, Ending::Shutdown | Ending::Closed)
     }
 
     /// Remembers an edge.
@@ -159,40 +150,46 @@ impl Link {
         Ok(0)
     }
 
-    /// Sends once from the queue.
+    /// Sends once from the queue. 0 if the socket takes nothing now.
     pub(crate) fn write_queue(&mut self) -> io::Result<usize> {
-        let queue = std::mem::take(&mut self.queue);
-        let result = self.write(queue.unsent());
-        self.queue = queue;
+        let result = write(&self.socket, &mut self.ready, self.ending, self.queue.unsent());
         if let Ok(count) = result {
             self.queue.advance(count);
         }
-        result
+        self.wrote(result)
     }
 
     /// Sends once, past the queue. 0 if the socket takes nothing now.
     pub(crate) fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        let Socket::Stream(stream) = &mut self.socket else { return Ok(0) };
-        if !self.ready.write || data.is_empty() || matches!(self.ending, Ending::Shutdown | Ending::Closed) {
-            return Ok(0);
+        let result = write(&self.socket, &mut self.ready, self.ending, data);
+        self.wrote(result)
+    }
+
+    fn wrote(&mut self, result: io::Result<usize>) -> io::Result<usize> {
+        match &result {
+            Ok(count) => self.moved |= *count > 0,
+            Err(_) => self.end(Ending::Closed),
         }
-        match retry(|| io::Write::write(stream, data)) {
-            Ok(count) => {
-                self.moved |= count > 0;
-                if SHORT_MEANS_DRAINED && count < data.len() {
-                    self.ready.write = false;
-                }
-                Ok(count)
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.ready.write = false;
-                Ok(0)
-            }
-            Err(error) => {
-                self.end(Ending::Closed);
-                Err(error)
-            }
+        result
+    }
+}
+
+/// Writes once. Apart from `Link`, so that the queue can stay where it is while it is sent.
+fn write(socket: &Socket, ready: &mut Ready, ending: Ending, data: &[u8]) -> io::Result<usize> {
+    let Socket::Stream(stream) = socket else { return Ok(0) };
+    if !ready.write || data.is_empty() || matches!(ending, Ending::Shutdown | Ending::Closed) {
+        return Ok(0);
+    }
+    match retry(|| io::Write::write(&mut &*stream, data)) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            ready.write = false;
+            Ok(0)
         }
+        Ok(count) => {
+            ready.write = count == data.len() || !SHORT_MEANS_DRAINED;
+            Ok(count)
+        }
+        error => error,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     Channel, Dispatcher, Dispatchers, Error, Result,
     connect::Step,
     dispatchers::{Entry, mio_token},
-    link::{Ending, Ready, Socket, Stalled},
+    link::{Ending, Ready, Socket},
 };
 
 /// How many reads and writes, or accepts, one dispatcher has before the others have their turn. Few: four full read
@@ -48,9 +48,10 @@ struct Visit<'a> {
 
 impl Visit<'_> {
     fn run(&mut self) -> bool {
-        self.ch.link.stalled = Stalled::default();
         let asked = mem::take(&mut self.ch.link.asked);
-        self.open();
+        if matches!(self.ch.link.socket, Socket::Opening(_) | Socket::Adopted(_)) {
+            self.open();
+        }
         if asked.woken {
             self.call(|dispatcher, ch| dispatcher.handle_wake(ch));
         }
@@ -62,7 +63,7 @@ impl Visit<'_> {
             Socket::Listener(_) => self.accept(),
             _ => false,
         };
-        self.wind_up();
+        self.wind_up(more);
         more
     }
 
@@ -125,27 +126,18 @@ impl Visit<'_> {
         }
     }
 
-    /// Reads and writes in turns while bytes move. A callback that moves none is stalled: it is called again when the
-    /// other one has moved some, or at the next visit.
+    /// Reads and writes in turns while bytes move. When a turn moves none, nobody is asked again until something
+    /// happens: a callback that makes no progress does not spin.
     fn transfer(&mut self) -> bool {
         for _ in 0..ROUNDS {
-            let received = self.ch.link.may_read() && self.dispatcher.readable(&self.ch) && {
-                self.ch.link.moved = false;
+            self.ch.link.moved = false;
+            if self.ch.link.may_read() && self.dispatcher.readable(&self.ch) {
                 self.call(|dispatcher, ch| dispatcher.handle_read(ch));
-                let link = &mut *self.ch.link;
-                link.stalled.read = !link.moved && link.ready.read;
-                link.stalled.write &= !link.moved;
-                link.moved
-            };
-            let sent = self.ch.link.may_write() && self.dispatcher.writable(&self.ch) && {
-                self.ch.link.moved = false;
+            }
+            if self.ch.link.may_write() && self.dispatcher.writable(&self.ch) {
                 self.call(|dispatcher, ch| dispatcher.handle_write(ch));
-                let link = &mut *self.ch.link;
-                link.stalled.write = !link.moved && link.ready.write;
-                link.stalled.read &= !link.moved;
-                link.moved
-            };
-            if !received && !sent {
+            }
+            if !self.ch.link.moved {
                 return false;
             }
         }
@@ -180,13 +172,14 @@ impl Visit<'_> {
     }
 
     /// Ends what is due to end: after the peer's end, when nothing is left to say to it; after our own, when all is sent.
-    fn wind_up(&mut self) {
+    fn wind_up(&mut self, more: bool) {
         if self.ch.link.is_closed() {
             return;
         }
-        if self.ch.link.eof {
-            let has_more = self.ch.link.ending != Ending::Shutdown && self.dispatcher.writable(&self.ch);
-            if !has_more || self.ch.link.stalled.write {
+        if self.ch.link.eof && !more {
+            // Of two that do not move, one waits for room in the socket, and the other just has nothing to send.
+            let waits = !self.ch.link.ready.write && self.dispatcher.writable(&self.ch);
+            if !waits {
                 return self.ch.close();
             }
         }

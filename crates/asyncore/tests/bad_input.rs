@@ -29,7 +29,7 @@ fn a_refused_connection_is_an_error_and_then_a_close() {
     let mut event_loop = Loop::new().unwrap();
     let log = Log::default();
     event_loop.connect(nobody(), Recorder::saying(&log, "never sent"));
-    event_loop.run(None).unwrap();
+    run(&mut event_loop);
     assert_eq!(log.lines(), ["connect: connection refused", "close"]);
     still_serves(&mut event_loop);
 }
@@ -41,7 +41,7 @@ fn a_reset_is_an_error_and_then_a_close() {
     let (_, stream) = connect(&mut event_loop, Recorder::new(&log));
     run_until(&mut event_loop, || log.has("connect"));
     reset(stream);
-    event_loop.run(None).unwrap();
+    run(&mut event_loop);
     assert_eq!(log.lines(), ["connect", "recv: connection reset", "close"]);
     still_serves(&mut event_loop);
 }
@@ -51,7 +51,7 @@ fn a_name_that_nobody_knows_is_an_error_and_then_a_close() {
     let mut event_loop = Loop::new().unwrap();
     let log = Log::default();
     event_loop.connect(("nobody.invalid", 80), Recorder::new(&log));
-    event_loop.run(None).unwrap();
+    run(&mut event_loop);
     let lines = log.lines();
     assert!(lines[0].starts_with("resolve nobody.invalid: "), "{lines:?}");
     assert_eq!(lines[1..], ["close"]);
@@ -69,12 +69,12 @@ fn a_resolver_that_fails_or_finds_nothing_or_panics_is_an_error() {
     for (host, reason) in [("empty", "entity not found"), ("broken", "connection aborted"), ("mad", "other error")] {
         let log = Log::default();
         event_loop.connect((host, 80), Recorder::new(&log));
-        event_loop.run(None).unwrap();
+        run(&mut event_loop);
         assert_eq!(log.lines(), [format!("resolve {host}: {reason}"), "close".to_owned()]);
     }
     let log = Log::default();
     event_loop.connect(Vec::new(), Recorder::new(&log));
-    event_loop.run(None).unwrap();
+    run(&mut event_loop);
     assert_eq!(log.lines(), ["resolve an empty list: entity not found", "close"]);
 }
 
@@ -87,7 +87,7 @@ fn a_name_that_is_not_found_in_time_is_an_error() {
     .unwrap();
     let (log, start) = (Log::default(), Instant::now());
     event_loop.dispatchers().connect_timeout(("slow", 80), Duration::from_millis(50), Recorder::new(&log));
-    event_loop.run(None).unwrap();
+    run(&mut event_loop);
     assert_eq!(log.lines(), ["resolve slow: timed out", "close"]);
     assert!(start.elapsed() < Duration::from_secs(1));
 }
@@ -131,7 +131,7 @@ fn an_address_that_never_answers_does_not_use_up_the_time_of_the_others() {
 
     let (log, start) = (Log::default(), Instant::now());
     event_loop.dispatchers().connect_timeout(dead, Duration::from_millis(100), Recorder::new(&log));
-    event_loop.run(None).unwrap();
+    run(&mut event_loop);
     assert_eq!(log.lines(), ["connect: timed out", "close"]);
     assert!(start.elapsed() >= Duration::from_millis(100));
 
@@ -162,7 +162,7 @@ fn a_peer_that_closes_its_half_still_gets_the_whole_answer() {
         handle.stop();
         assert!(answer == expected, "{} of {} bytes came back", answer.len(), expected.len());
     });
-    event_loop.run(None).unwrap();
+    run(&mut event_loop);
     client.join().unwrap();
     assert_eq!(event_loop.len(), 1, "only the listener is left");
 }
@@ -174,9 +174,35 @@ fn a_peer_that_closes_its_half_ends_a_channel_with_nothing_to_say() {
     let (_, mut stream) = connect(&mut event_loop, Recorder::new(&log));
     stream.write_all(b"last words").unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
-    event_loop.run(None).unwrap();
+    run(&mut event_loop);
     assert_eq!(log.received(), b"last words");
     assert_eq!(log.lines(), ["connect", "close"]);
+}
+
+#[test]
+fn the_peers_end_ends_those_too_who_always_want_to_write() {
+    /// With nothing behind it.
+    struct Always {
+        shutdown: bool,
+    }
+    impl Dispatcher for Always {
+        fn handle_connect(&mut self, ch: &mut Channel) -> Result {
+            if self.shutdown {
+                ch.shutdown();
+            }
+            Ok(())
+        }
+        fn writable(&self, _: &Channel) -> bool {
+            true
+        }
+    }
+    let mut event_loop = Loop::new().unwrap();
+    let _peers = [true, false].map(|shutdown| {
+        let (_, stream) = connect(&mut event_loop, Always { shutdown });
+        stream.shutdown(Shutdown::Write).unwrap();
+        stream
+    });
+    run(&mut event_loop);
 }
 
 #[test]
@@ -187,7 +213,7 @@ fn a_peer_that_closes_in_mid_write_is_an_error_and_then_a_close() {
     run_until(&mut event_loop, || log.has("connect"));
     stream.read_exact(&mut [0; 1000]).unwrap();
     drop(stream); // with unread data: a reset
-    event_loop.run(None).unwrap();
+    run(&mut event_loop);
     let lines = log.lines();
     let error = ["send: connection reset", "send: broken pipe", "recv: connection reset"];
     assert!(lines.len() == 3 && error.contains(&lines[1].as_str()) && lines[2] == "close", "{lines:?}");
@@ -201,7 +227,7 @@ fn a_write_larger_than_the_socket_buffer_arrives_whole_and_in_order() {
     let (listener, address) = peer();
     let reader = thread::spawn(move || read_all(&listener));
     event_loop.connect(address, Big { parts: sent.chunks(1_000_003).map(<[u8]>::to_vec).collect() });
-    event_loop.run(None).unwrap();
+    run(&mut event_loop);
     assert!(reader.join().unwrap() == sent);
 }
 
@@ -249,7 +275,7 @@ fn what_is_queued_is_sent_before_a_polite_close_and_dropped_by_a_hard_one() {
         let (listener, address) = peer();
         let reader = thread::spawn(move || read_all(&listener));
         event_loop.connect(address, Leaver { politely });
-        event_loop.run(None).unwrap();
+        run(&mut event_loop);
         assert_eq!(reader.join().unwrap().len(), arrives);
     }
 }

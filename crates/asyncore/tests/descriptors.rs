@@ -83,6 +83,7 @@ fn a_listener_without_descriptors_rests_and_then_accepts_those_who_waited() {
     });
     drop(clients);
     still_serves(&mut event_loop);
+    is_idle(&mut event_loop);
 }
 
 #[test]

@@ -5,36 +5,13 @@
 
 mod common;
 
-use std::{io::Write, thread, time::Duration};
+use std::{
+    io::Write,
+    time::{Duration, Instant},
+};
 
 use asyncore::{Channel, Dispatcher, Loop, Result};
 use common::*;
-
-/// How long to watch.
-const WATCH: Duration = Duration::from_millis(400);
-
-/// Runs the loop for a while and says how much processor time that took.
-fn time_of(event_loop: &mut Loop) -> Duration {
-    // What a new connection brings is not idleness.
-    for _ in 0..10 {
-        event_loop.run_once(Duration::from_millis(5)).unwrap();
-    }
-    let handle = event_loop.handle();
-    let stopper = thread::spawn(move || {
-        thread::sleep(WATCH);
-        handle.stop();
-    });
-    let before = thread_time().unwrap();
-    event_loop.run(Duration::from_millis(100)).unwrap();
-    stopper.join().unwrap();
-    thread_time().unwrap().saturating_sub(before)
-}
-
-#[track_caller]
-fn is_idle(event_loop: &mut Loop) {
-    let time = time_of(event_loop);
-    assert!(time < WATCH / 20, "{time:?} of processor time in {WATCH:?}");
-}
 
 #[test]
 fn idle_connections_and_listeners_take_no_time() {
@@ -103,17 +80,22 @@ fn a_full_socket_does_not_spin() {
 }
 
 #[test]
+fn a_deadline_left_in_the_past_does_not_spin() {
+    struct Late(Instant);
+    impl Dispatcher for Late {
+        fn deadline(&self) -> Option<Instant> {
+            Some(self.0)
+        }
+    }
+    let mut event_loop = Loop::new().unwrap();
+    let _peer = connect(&mut event_loop, Late(Instant::now()));
+    is_idle(&mut event_loop);
+}
+
+#[test]
 fn a_zero_timeout_does_not_make_run_spin() {
     let mut event_loop = Loop::new().unwrap();
     let (_, _stream) = connect(&mut event_loop, Recorder::default());
-    let handle = event_loop.handle();
-    let stopper = thread::spawn(move || {
-        thread::sleep(WATCH);
-        handle.stop();
-    });
-    let before = thread_time().unwrap();
-    event_loop.run(Duration::ZERO).unwrap();
-    stopper.join().unwrap();
-    let time = thread_time().unwrap().saturating_sub(before);
+    let time = busy_time(&mut event_loop, Duration::ZERO).unwrap();
     assert!(time < WATCH / 4, "{time:?} of processor time in {WATCH:?}");
 }

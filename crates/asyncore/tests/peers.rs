@@ -130,6 +130,6 @@ fn netcat_gets_our_echo() {
         handle.stop();
         lines
     });
-    event_loop.run(None).unwrap();
+    run(&mut event_loop);
     assert_eq!(typist.join().unwrap(), ["one\n", "two\n"]);
 }

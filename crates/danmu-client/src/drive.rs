@@ -9,7 +9,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use danmu_proto::session::Output;
@@ -19,8 +19,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::endpoint::Endpoint;
-use crate::event::{Lost, now_us};
+use crate::event::Lost;
 use crate::room::Outlet;
+use crate::speaks::FirstBytes;
 
 /// How much one read takes at most.
 const READ: usize = 64 * 1024;
@@ -41,7 +42,7 @@ pub(crate) struct Ended {
 
 /// Runs `session` over `io`. When `stop` turns true, logs out first.
 pub(crate) async fn drive(
-    mut io: impl AsyncRead + AsyncWrite + Unpin,
+    io: &mut (impl AsyncRead + AsyncWrite + Unpin),
     mut session: Session,
     link: LinkId,
     server: &Arc<Endpoint>,
@@ -50,9 +51,10 @@ pub(crate) async fn drive(
 ) -> Ended {
     let mut unsent = Unsent::default();
     let mut batch = Batch::new();
+    let mut first = FirstBytes::default();
     let mut flow = Flow::Open;
     let mut joined = None;
-    let mut heard_us = now_us();
+    let mut heard_us = out.clock.now_us();
     let mut leaving = false;
     let mut timer = pin!(sleep_until(Instant::now()));
     loop {
@@ -61,7 +63,7 @@ pub(crate) async fn drive(
                 Output::Send(bytes) => unsent.push(bytes),
                 Output::Joined => {
                     joined = Some(Instant::now());
-                    out.joined(link, server, now_us());
+                    out.joined(link, server);
                 }
                 Output::Wait(at) => break Ok(at.into()),
                 Output::Closed(reason) => break Err(reason),
@@ -73,67 +75,83 @@ pub(crate) async fn drive(
             Ok(deadline) => deadline,
             Err(reason) => {
                 flow.report(link, out);
-                return Ended { lost: Lost::Session(reason), joined, heard_us };
+                return Ended { lost: first.explain(reason.into(), joined), joined, heard_us };
             }
         };
         arm(timer.as_mut(), flow.deadline(out.blocked).map_or(deadline, |at| deadline.min(at)));
         let turn = poll_fn(|cx| {
-            let hear = |bytes: &[u8]| session.receive(Instant::now().into_std(), bytes, &mut batch);
-            turn(&mut io, &unsent, flow.is_reading(), hear, cx)
+            let hear = |bytes: &[u8]| {
+                first.hear(bytes);
+                session.receive(Instant::now().into_std(), bytes, &mut batch);
+            };
+            turn(io, &mut unsent, flow.is_reading(), hear, cx)
         });
         tokio::select! {
             biased;
             () = timer.as_mut() => {
-                flow.tick(out.blocked, &mut session);
+                flow.tick(out, &mut session);
                 session.tick(Instant::now().into_std());
             }
             () = stopped(stop), if !leaving => {
                 leaving = true;
                 session.logout(Instant::now().into_std());
             }
-            () = out.room(), if !flow.is_reading() => flow.open(&mut session),
+            () = out.room(), if !flow.is_open() => flow.open(link, out, &mut session),
             turn = turn => match turn {
-                Turn::Wrote(Ok(n)) if n > 0 => unsent.sent(n),
-                Turn::Heard(Ok(n)) if n > 0 => heard_us = now_us(),
-                Turn::Wrote(Ok(_)) | Turn::Heard(Ok(_)) => session.end(),
-                Turn::Wrote(Err(_)) | Turn::Heard(Err(_)) if leaving => session.end(),
-                Turn::Wrote(Err(error)) | Turn::Heard(Err(error)) => {
+                Ok(Turn::Wrote) => {}
+                Ok(Turn::Heard) => heard_us = out.clock.now_us(),
+                Ok(Turn::End) => {
+                    // An orderly end is the server's last word: nothing is missing before it.
+                    heard_us = out.clock.now_us();
+                    session.end();
+                }
+                Err(_) if leaving => session.end(),
+                Err(error) => {
                     flow.report(link, out);
-                    return Ended { lost: Lost::Io(Arc::new(error)), joined, heard_us };
+                    return Ended { lost: first.explain(Lost::Io(Arc::new(error)), joined), joined, heard_us };
                 }
             },
         }
     }
 }
 
+impl FirstBytes {
+    /// Why a link was lost: a server that never answered the login, but in another protocol, is no danmu server.
+    fn explain(&self, lost: Lost, joined: Option<Instant>) -> Lost {
+        match self.speak() {
+            Some(speaks) if joined.is_none() && !lost.is_logout() => Lost::Speaks(speaks),
+            _ => lost,
+        }
+    }
+}
+
 /// What the connection did.
 enum Turn {
-    Wrote(io::Result<usize>),
-    Heard(io::Result<usize>),
+    Wrote,
+    Heard,
+    End,
 }
 
 /// Writes if there is something to write, else reads if reading is wanted. What is read is heard at once, since the
 /// buffer belongs to all links of the thread.
 fn turn(
     io: &mut (impl AsyncRead + AsyncWrite + Unpin),
-    unsent: &Unsent,
+    unsent: &mut Unsent,
     reading: bool,
     mut hear: impl FnMut(&[u8]),
     cx: &mut Context<'_>,
-) -> Poll<Turn> {
-    if !unsent.is_empty()
-        && let Poll::Ready(done) = Pin::new(&mut *io).poll_write(cx, unsent.bytes())
-    {
-        return Poll::Ready(Turn::Wrote(done));
+) -> Poll<io::Result<Turn>> {
+    if let Poll::Ready(wrote) = unsent.poll_send(io, cx) {
+        return Poll::Ready(wrote);
     }
     if !reading {
         return Poll::Pending;
     }
     BUFFER.with_borrow_mut(|buffer| {
         let mut buffer = ReadBuf::new(buffer);
-        let done = std::task::ready!(Pin::new(io).poll_read(cx, &mut buffer));
+        ready!(Pin::new(io).poll_read(cx, &mut buffer))?;
         hear(buffer.filled());
-        Poll::Ready(Turn::Heard(done.map(|()| buffer.filled().len())))
+        Poll::Ready(Ok(if buffer.filled().is_empty() { Turn::End } else { Turn::Heard }))
     })
 }
 
@@ -155,30 +173,43 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 struct Unsent {
     bytes: Vec<u8>,
     sent: usize,
+    /// Whether the connection may keep some of what it took to itself.
+    unflushed: bool,
 }
 
 impl Unsent {
     fn push(&mut self, bytes: Vec<u8>) {
-        if self.is_empty() {
-            *self = Self { bytes, sent: 0 };
+        if self.bytes.is_empty() {
+            self.bytes = bytes;
         } else {
             self.bytes.extend_from_slice(&bytes);
         }
     }
 
-    fn sent(&mut self, n: usize) {
-        self.sent += n;
-        if self.is_empty() {
-            *self = Self::default();
+    /// Sends on. Pending also if there is nothing to send.
+    fn poll_send(
+        &mut self,
+        io: &mut (impl AsyncRead + AsyncWrite + Unpin),
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<Turn>> {
+        let mut io = Pin::new(io);
+        if self.sent < self.bytes.len() {
+            let n = ready!(io.as_mut().poll_write(cx, &self.bytes[self.sent..]))?;
+            if n == 0 {
+                return Poll::Ready(Ok(Turn::End));
+            }
+            self.sent += n;
+            self.unflushed = true;
+            if self.sent == self.bytes.len() {
+                (self.bytes, self.sent) = (Vec::new(), 0);
+            }
+            return Poll::Ready(Ok(Turn::Wrote));
         }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        &self.bytes[self.sent..]
-    }
-
-    const fn is_empty(&self) -> bool {
-        self.sent == self.bytes.len()
+        if self.unflushed {
+            ready!(io.poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        Poll::Pending
     }
 }
 
@@ -194,6 +225,10 @@ enum Flow {
 }
 
 impl Flow {
+    const fn is_open(&self) -> bool {
+        matches!(self, Self::Open)
+    }
+
     const fn is_reading(&self) -> bool {
         !matches!(self, Self::Blocked { .. })
     }
@@ -212,12 +247,9 @@ impl Flow {
         }
         let records = batch.freeze(out.room, link, heard_us);
         if let Self::Dropping { messages, control, .. } = self {
-            if !out.has_room() {
-                *messages += records.messages().count() as u64;
-                *control += records.control().count() as u64;
-                return;
-            }
-            self.report(link, out);
+            *messages += records.messages().count() as u64;
+            *control += records.control().count() as u64;
+            return;
         }
         out.records(records);
         if !out.has_room() {
@@ -227,23 +259,26 @@ impl Flow {
     }
 
     /// Blocked for too long: reads on, lest the server cut the link off as a slow reader.
-    fn tick(&mut self, blocked: Duration, session: &mut Session) {
-        if self.deadline(blocked).is_some_and(|at| Instant::now() >= at) {
-            *self = Self::Dropping { from_us: now_us(), messages: 0, control: 0 };
+    fn tick(&mut self, out: &Outlet, session: &mut Session) {
+        if self.deadline(out.blocked).is_some_and(|at| Instant::now() >= at) {
+            *self = Self::Dropping { from_us: out.clock.now_us(), messages: 0, control: 0 };
             session.resume_reading(Instant::now().into_std());
         }
     }
 
     /// There is room again.
-    fn open(&mut self, session: &mut Session) {
+    fn open(&mut self, link: LinkId, out: &Outlet, session: &mut Session) {
+        self.report(link, out);
         *self = Self::Open;
         session.resume_reading(Instant::now().into_std());
     }
 
     /// Tells the subscribers what was dropped, and goes on as if nothing was.
     fn report(&mut self, link: LinkId, out: &Outlet) {
-        if let Self::Dropping { from_us, messages, control } = std::mem::replace(self, Self::Open) {
-            out.dropped(link, messages, control, from_us, now_us());
+        if let Self::Dropping { from_us, messages, control } = std::mem::replace(self, Self::Open)
+            && messages + control > 0
+        {
+            out.dropped(link, messages, control, from_us, out.clock.now_us());
         }
     }
 }

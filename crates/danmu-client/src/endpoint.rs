@@ -2,41 +2,87 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use thiserror::Error;
 
-/// A server's address as a user writes it: `tcp://danmuproxy.douyu.com:8601`.
+use crate::ranking::Ranking;
+use crate::url::{self, Url};
+
+/// How the bytes travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// Plain TCP.
+    Tcp,
+    /// WebSocket.
+    Ws,
+    /// WebSocket over TLS.
+    Wss,
+}
+
+impl Transport {
+    /// What this build can speak.
+    pub const ALL: &[Self] = if cfg!(feature = "wss") { &[Self::Tcp, Self::Ws, Self::Wss] } else { &[Self::Tcp] };
+
+    /// The scheme of its URLs.
+    pub const fn scheme(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Ws => "ws",
+            Self::Wss => "wss",
+        }
+    }
+}
+
+/// A server's address as a user writes it: `tcp://danmuproxy.douyu.com:8601`, `wss://danmuproxy.douyu.com:8506/`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Endpoint {
+    /// How to talk to it.
+    pub transport: Transport,
     /// Host name or IP address, without brackets.
     pub host: String,
     /// Port.
     pub port: u16,
+    /// What to ask the WebSocket server for: `/` if nothing else was said. Nothing for TCP.
+    pub path: String,
 }
 
 impl Endpoint {
     /// A server that speaks plain TCP.
     pub fn tcp(host: impl Into<String>, port: u16) -> Self {
-        Self { host: host.into(), port }
+        Self { transport: Transport::Tcp, host: host.into(), port, path: String::new() }
     }
 
-    /// Douyu's own, in the order to try them. All four ports have been listed side by side since 2016; 8601 is what
-    /// most clients use.
+    /// A server that speaks WebSocket over TLS.
+    pub fn wss(host: impl Into<String>, port: u16) -> Self {
+        Self { transport: Transport::Wss, host: host.into(), port, path: "/".into() }
+    }
+
+    /// Douyu's own, in the order to try them: TCP costs less on both sides, and where it is blocked, the web page's
+    /// WSS often is not. The TCP ports have been listed side by side since 2016; 8601 is what most clients use.
     pub fn douyu() -> Vec<Self> {
-        [8601, 8602, 12601, 12602].map(|port| Self::tcp("danmuproxy.douyu.com", port)).to_vec()
+        const HOST: &str = "danmuproxy.douyu.com";
+        let tcp = [8601, 8602, 12601, 12602].map(|port| Self::tcp(HOST, port));
+        let wss = (8501..=8506).map(|port| Self::wss(HOST, port)).filter(Self::is_spoken);
+        tcp.into_iter().chain(wss).collect()
+    }
+
+    fn is_spoken(&self) -> bool {
+        Transport::ALL.contains(&self.transport)
     }
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host, port } = self;
-        if host.contains(':') { write!(f, "tcp://[{host}]:{port}") } else { write!(f, "tcp://{host}:{port}") }
+        let path = if self.path == "/" { "" } else { &self.path };
+        write!(f, "{}://{}{path}", self.transport.scheme(), url::authority(&self.host, self.port))
     }
 }
 
 /// Not the address of a server.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("{given:?} is no server: {problem}; write tcp://HOST:PORT")]
+#[error("{given:?} is no server: {problem}; write tcp://HOST:PORT or wss://HOST:PORT/PATH")]
 pub struct NoEndpoint {
     given: String,
     problem: &'static str,
@@ -47,48 +93,57 @@ impl FromStr for Endpoint {
 
     fn from_str(given: &str) -> Result<Self, NoEndpoint> {
         let fail = |problem| NoEndpoint { given: given.to_owned(), problem };
-        let (scheme, rest) = given.split_once("://").ok_or_else(|| fail("the scheme is missing"))?;
-        if scheme != "tcp" {
-            return Err(fail("the scheme is unknown"));
-        }
-        let authority = rest.strip_suffix('/').unwrap_or(rest);
-        let (host, port) = authority.rsplit_once(':').ok_or_else(|| fail("the port is missing"))?;
-        let port =
-            port.parse().ok().filter(|&port| port > 0).ok_or_else(|| fail("the port is no number of 1 to 65535"))?;
-        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        let host = match bare {
-            Some(v6) if v6.parse::<std::net::Ipv6Addr>().is_ok() => v6,
-            Some(_) => return Err(fail("what stands in brackets is no IPv6 address")),
-            None => host,
+        let url = Url::new(given).map_err(fail)?;
+        let transport = match url.scheme {
+            "tcp" => Transport::Tcp,
+            "ws" => Transport::Ws,
+            "wss" => Transport::Wss,
+            _ => return Err(fail("the scheme is unknown")),
         };
-        if host.is_empty() {
-            return Err(fail("the host is missing"));
+        let path = match (transport, url.path) {
+            (Transport::Tcp, "" | "/") => "",
+            (Transport::Tcp, _) => return Err(fail("a TCP server has no path")),
+            (_, "") => "/",
+            (_, path) => path,
+        };
+        if url.user.is_some() {
+            return Err(fail("a server takes no user"));
         }
-        if bare.is_none() && host.contains(|c: char| c.is_whitespace() || c.is_control() || "/:@?#[]".contains(c)) {
-            return Err(fail("the host has characters that no host name has"));
-        }
-        Ok(Self::tcp(host, port))
+        let endpoint = Self { transport, host: url.host.to_owned(), port: url.port, path: path.to_owned() };
+        if endpoint.is_spoken() { Ok(endpoint) } else { Err(fail("this program was built without WebSocket")) }
     }
 }
 
-/// Which endpoint to try next: the last good one first, after a failure the next in line.
-#[derive(Clone, Debug)]
+/// The endpoints, and what all rooms together know of their health.
+#[derive(Debug)]
 pub(crate) struct Pool {
-    endpoints: Vec<Endpoint>,
-    next: usize,
+    endpoints: Vec<Arc<Endpoint>>,
+    ranking: Mutex<Ranking<Arc<Endpoint>>>,
 }
 
 impl Pool {
-    pub(crate) const fn new(endpoints: Vec<Endpoint>) -> Self {
-        Self { endpoints, next: 0 }
+    /// A pool of these, or of Douyu's if there is none.
+    pub(crate) fn new(endpoints: &[Endpoint]) -> Self {
+        let endpoints = if endpoints.is_empty() { Endpoint::douyu() } else { endpoints.to_vec() };
+        Self { endpoints: endpoints.into_iter().map(Arc::new).collect(), ranking: Mutex::default() }
     }
 
-    pub(crate) fn pick(&self) -> &Endpoint {
-        &self.endpoints[self.next]
+    /// The one to try next.
+    pub(crate) fn pick(&self) -> Arc<Endpoint> {
+        let best = self.ranking().best(&self.endpoints).expect("a pool is never empty");
+        Arc::clone(best)
     }
 
-    pub(crate) fn failed(&mut self) {
-        self.next = (self.next + 1) % self.endpoints.len();
+    pub(crate) fn good(&self, endpoint: &Arc<Endpoint>) {
+        self.ranking().good(endpoint);
+    }
+
+    pub(crate) fn failed(&self, endpoint: &Arc<Endpoint>) {
+        self.ranking().failed(endpoint);
+    }
+
+    fn ranking(&self) -> MutexGuard<'_, Ranking<Arc<Endpoint>>> {
+        self.ranking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -104,6 +159,15 @@ mod tests {
         assert_eq!("tcp://localhost:80/".parse(), Ok(Endpoint::tcp("localhost", 80)));
     }
 
+    #[cfg(feature = "wss")]
+    #[test]
+    fn websocket_servers_have_a_path() {
+        for text in ["ws://[::1]:80/a/b?c=d", "wss://danmuproxy.douyu.com:8506"] {
+            assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
+        }
+        assert_eq!("wss://localhost:80".parse(), Ok(Endpoint::wss("localhost", 80)));
+    }
+
     #[test]
     fn what_is_no_server_says_why() {
         for (text, problem) in [
@@ -112,24 +176,39 @@ mod tests {
             ("tcp://a", "the port is missing"),
             ("tcp://a:0", "the port is no number"),
             ("tcp://a:65536", "the port is no number"),
+            ("tcp://a:1/x", "a TCP server has no path"),
+            ("ws://a:1/ x", "characters that no path has"),
+            ("ws://a:1/\r\nx", "characters that no path has"),
             ("tcp://:1", "the host is missing"),
             ("tcp://[::g]:1", "no IPv6 address"),
             ("tcp://::1:1", "characters that no host name has"),
             ("tcp://a b:1", "characters that no host name has"),
-            ("tcp://me@a:1", "characters that no host name has"),
+            ("tcp://斗鱼.com:1", "characters that no host name has"),
+            ("tcp://me@a:1", "takes no user"),
         ] {
             let error = text.parse::<Endpoint>().unwrap_err().to_string();
             assert!(error.contains(problem) && error.contains("tcp://HOST:PORT"), "{text}: {error}");
         }
+        assert!(format!("tcp://{}:1", "a".repeat(300)).parse::<Endpoint>().is_err());
     }
 
     #[test]
     fn a_good_endpoint_stays_and_a_failed_one_makes_way() {
-        let mut pool = Pool::new(vec![Endpoint::tcp("a", 1), Endpoint::tcp("b", 1)]);
-        assert_eq!(pool.pick().host, "a");
-        pool.failed();
-        assert_eq!((pool.pick().host.as_str(), pool.pick().host.as_str()), ("b", "b"));
-        pool.failed();
-        assert_eq!(pool.pick().host, "a");
+        let pool = Pool::new(&["a", "b", "c"].map(|host| Endpoint::tcp(host, 1)));
+        let a = pool.pick();
+        assert_eq!(a.host, "a");
+        pool.failed(&a);
+        let b = pool.pick();
+        assert_eq!(b.host, "b");
+        pool.good(&b);
+        // Another room is told of the failure later: that changes nothing for those who do well.
+        pool.failed(&a);
+        assert_eq!(pool.pick().host, "b");
+    }
+
+    #[test]
+    fn no_endpoints_mean_douyus() {
+        let pool = Pool::new(&[]);
+        assert_eq!(pool.pick().to_string(), "tcp://danmuproxy.douyu.com:8601");
     }
 }

@@ -2,14 +2,16 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use danmu_proto::session::Reason;
+use danmu_proto::session::{Reason, ServerError};
 use danmu_proto::{LinkId, PacketError, Records, RoomId};
 use thiserror::Error;
 
+pub use crate::clock::now_us;
 use crate::dial::DialError;
 use crate::endpoint::Endpoint;
+use crate::speaks::Speaks;
 
 /// Something that happened in a room. Times are in microseconds since the Unix epoch.
 #[derive(Clone, Debug)]
@@ -126,6 +128,9 @@ pub enum Lost {
     /// The connection broke.
     #[error("the connection broke: {0}")]
     Io(Arc<io::Error>),
+    /// The server did not answer the login but in another protocol.
+    #[error("the server speaks {0} and not plain danmu: are the port and the scheme (tcp, ws or wss) right?")]
+    Speaks(Speaks),
     /// The session ended.
     #[error(transparent)]
     Session(#[from] Reason),
@@ -138,8 +143,19 @@ impl Lost {
             Self::Dial(error) => error.name(),
             Self::Io(error) if error.kind() == io::ErrorKind::ConnectionReset => "reset",
             Self::Io(_) => "io",
+            Self::Speaks(_) => "protocol",
             Self::Session(reason) => reason.name(),
         }
+    }
+
+    /// Whether we left by ourselves.
+    pub(crate) const fn is_logout(&self) -> bool {
+        matches!(self, Self::Session(Reason::LoggedOut))
+    }
+
+    /// Whether any server would say the same if asked again soon: the fault is not its own.
+    pub(crate) const fn is_refusal(&self) -> bool {
+        matches!(self, Self::Session(Reason::Server(ServerError::WrongRoom | ServerError::TooManyRooms)))
     }
 
     /// The cause under which the packet that ended the link is counted as dropped, if one did.
@@ -150,9 +166,4 @@ impl Lost {
             _ => None,
         }
     }
-}
-
-/// The wall clock, in microseconds since the Unix epoch.
-pub fn now_us() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }

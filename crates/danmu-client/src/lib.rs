@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! endpoints ─▶ dial ─▶ drive (a session on a connection) ─▶ room ─▶ hub ─▶ your stream
-//!    ▲                            │ lost                     one a room       one queue a subscriber
+//!    ▲          TCP, WS, WSS      │ lost                     one a room       one queue a subscriber
 //!    └──── back off, budget ◀─────┘
 //! ```
 //!
 //! A [`Room`] is a stream of [`Event`]s on the tokio runtime that you have; [`Rooms`] keeps many on threads of its own.
+//! [`DouyuClient`] is one room with callbacks and without tokio: see [`callback`].
 //!
 //! ```no_run
 //! # async fn example() {
@@ -26,10 +27,16 @@
 //! # }
 //! ```
 
-#[cfg(feature = "async")]
+// Each of the two clients needs its own part of it.
+#[cfg(any(feature = "async", feature = "callback"))]
+#[cfg_attr(not(feature = "async"), allow(dead_code))]
 mod backoff;
 #[cfg(feature = "async")]
 mod budget;
+#[cfg(feature = "callback")]
+pub mod callback;
+#[cfg(feature = "async")]
+pub mod clock;
 #[cfg(feature = "async")]
 pub mod config;
 #[cfg(feature = "async")]
@@ -43,21 +50,42 @@ pub mod endpoint;
 #[cfg(feature = "async")]
 pub mod event;
 #[cfg(feature = "async")]
+pub mod proxy;
+#[cfg(feature = "async")]
 pub mod queue;
+#[cfg(feature = "async")]
+mod ranking;
+#[cfg(feature = "async")]
+mod resolve;
 #[cfg(feature = "async")]
 pub mod room;
 #[cfg(feature = "async")]
 pub mod rooms;
+#[cfg(feature = "async")]
+pub mod speaks;
+#[cfg(feature = "wss")]
+pub mod tls;
+#[cfg(feature = "async")]
+mod url;
+#[cfg(feature = "wss")]
+pub mod websocket;
 
 pub use danmu_proto::{LinkId, Record, Records, RoomId};
 
+#[cfg(feature = "callback")]
+pub use callback::{DataPacket, DouyuClient};
+#[cfg(feature = "wss")]
+pub use tls::Ca;
 #[cfg(feature = "async")]
 pub use {
-    config::Config,
+    clock::Clock,
+    config::{Config, Family},
     dial::{Dial, DialError, Net},
-    endpoint::Endpoint,
+    endpoint::{Endpoint, Transport},
     event::{Event, Lost, Status},
+    proxy::Proxy,
     queue::{Events, Overflow},
     room::Room,
     rooms::Rooms,
+    speaks::Speaks,
 };

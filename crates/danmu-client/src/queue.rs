@@ -1,6 +1,6 @@
 //! Queues between links and subscribers: bounded in bytes, and nobody waits in them but who wants to.
 //!
-//! Links put events into a [`Hub`], which copies them to one queue a subscriber (the bytes are shared). What happens
+//! Links put events into a hub, which copies them to one queue a subscriber (the bytes are shared). What happens
 //! when a queue is full is the subscriber's choice: [`Overflow::Wait`] asks the links to stop reading, for recorders;
 //! [`Overflow::DropOldest`] loses the oldest messages and says how many, for viewers. A link never waits to put an event
 //! in, so a full queue cannot hold up a heartbeat.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use danmu_proto::session::{self, Reason};
+use danmu_proto::session::{self, Reason, ServerError};
 use danmu_proto::{LinkId, Records, RoomId, Session};
 use futures_core::Stream;
 use tokio::sync::watch;
@@ -14,17 +14,21 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::backoff::Backoff;
 use crate::budget::Budget;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::dial::{Dial, DialError, Net};
 use crate::drive::{Ended, drive};
 use crate::endpoint::{Endpoint, Pool};
-use crate::event::{Event, Lost, Status, now_us};
+use crate::event::{Event, Lost, Status};
 use crate::queue::{Events, Hub, Overflow};
 
 /// One room as a stream of events, kept open by a task on the tokio runtime that [`Room::open`] was called on.
 ///
 /// Dropping it logs out and closes. If it is not read, nothing is lost at first: the link stops reading when
 /// [`Config::queue_bytes`] are waiting, and only after [`Config::blocked`] reads on and drops.
+///
+/// Each room has its own budget of connections and learns of the servers' health by itself: for many, use
+/// [`Rooms`](crate::Rooms).
 #[derive(Debug)]
 pub struct Room {
     events: Events,
@@ -37,7 +41,8 @@ impl Room {
     /// # Panics
     /// If called outside of a tokio runtime.
     pub fn open(room: RoomId, config: Config) -> Self {
-        Self::open_with(room, config, Net)
+        let dial = Net::new(&config);
+        Self::open_with(room, config, dial)
     }
 
     /// Opens a room through a dialler of your own.
@@ -48,7 +53,7 @@ impl Room {
         let hub = Arc::new(Hub::default());
         let events = hub.subscribe(Overflow::Wait, config.queue_bytes);
         let (stop, stopped) = watch::channel(false);
-        tokio::spawn(keep_open(room, Arc::new(Shared::new(config, dial)), hub, stopped));
+        tokio::spawn(keep_open(room, Arc::new(Shared::new(dial, config)), hub, stopped));
         Self { events, _stop: stop }
     }
 
@@ -66,18 +71,20 @@ impl Stream for Room {
     }
 }
 
-/// What the rooms of one process have in common.
+/// What rooms that are kept open together have in common.
 #[derive(Debug)]
 pub(crate) struct Shared<D> {
     config: Config,
     dial: D,
+    pool: Arc<Pool>,
     budget: Budget,
 }
 
 impl<D> Shared<D> {
-    pub(crate) fn new(config: Config, dial: D) -> Self {
+    pub(crate) fn new(dial: D, config: Config) -> Self {
+        let pool = Arc::new(Pool::new(&config.endpoints));
         let budget = Budget::new(config.connects_per_second);
-        Self { config, dial, budget }
+        Self { config, dial, pool, budget }
     }
 }
 
@@ -88,25 +95,29 @@ pub(crate) async fn keep_open<D: Dial>(
     hub: Arc<Hub>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let config = &shared.config;
-    let out = Outlet { room, hub, blocked: config.blocked, deaf: Mutex::default() };
-    let mut pool = Pool::new(config.endpoints.clone());
+    let Shared { config, pool, budget, .. } = &*shared;
+    let out = Outlet {
+        room,
+        clock: config.clock.clone(),
+        blocked: config.blocked,
+        pool: Arc::clone(pool),
+        hub,
+        deaf: Mutex::default(),
+    };
     let mut backoff = Backoff::new(config.pause_min, config.pause_max, config.healthy);
     loop {
-        if stopped(&mut stop, shared.budget.turn()).await.is_none() {
+        if stopped(&mut stop, budget.turn(&pool.pick().host)).await.is_none() {
             return;
         }
         let link = next_link();
+        // The turn may have been long in coming, and the ranking another by now.
         let Ended { lost, joined, heard_us } = connect_and_drive(&shared, link, pool.pick(), &out, &mut stop).await;
         out.lost(joined.map(|_| link), &lost, heard_us);
-        if matches!(lost, Lost::Session(Reason::LoggedOut)) || *stop.borrow() {
+        if lost.is_logout() || *stop.borrow() {
             return;
         }
         let lived = joined.map(|joined| joined.elapsed());
-        if lived.is_none_or(|lived| lived < config.healthy) {
-            pool.failed();
-        }
-        let pause = backoff.pause(lived, fastrand::f64());
+        let pause = if lost.is_refusal() { backoff.refused() } else { backoff.pause(lived, fastrand::f64()) };
         out.status(Status::Waiting { pause, failures: backoff.failures() });
         if stopped(&mut stop, sleep(pause)).await.is_none() {
             return;
@@ -118,24 +129,25 @@ pub(crate) async fn keep_open<D: Dial>(
 async fn connect_and_drive<D: Dial>(
     shared: &Shared<D>,
     link: LinkId,
-    endpoint: &Endpoint,
+    server: Arc<Endpoint>,
     out: &Outlet,
     stop: &mut watch::Receiver<bool>,
 ) -> Ended {
-    let config = &shared.config;
-    let server = Arc::new(endpoint.clone());
+    let Shared { config, dial, pool, .. } = shared;
     out.status(Status::Connecting(Arc::clone(&server)));
-    let begun_us = now_us();
+    let begun_us = out.clock.now_us();
     let deadline = Instant::now() + config.connect;
-    let never = |lost| Ended { lost, joined: None, heard_us: begun_us };
-    let io = match stopped(stop, timeout_at(deadline, shared.dial.dial(endpoint))).await {
-        Some(Ok(Ok(io))) => io,
-        Some(Ok(Err(error))) => return never(Arc::new(error).into()),
-        Some(Err(_)) => {
-            let error = DialError::TimedOut { endpoint: endpoint.clone(), after: config.connect };
-            return never(Arc::new(error).into());
+    let dialled = match stopped(stop, timeout_at(deadline, dial.dial(&server))).await {
+        Some(Ok(dialled)) => dialled,
+        Some(Err(_)) => Err(DialError::TimedOut { endpoint: Endpoint::clone(&server), after: config.connect }),
+        None => return Ended { lost: Reason::LoggedOut.into(), joined: None, heard_us: begun_us },
+    };
+    let mut io = match dialled {
+        Ok(io) => io,
+        Err(error) => {
+            pool.failed(&server);
+            return Ended { lost: Arc::new(error).into(), joined: None, heard_us: begun_us };
         }
-        None => return never(Reason::LoggedOut.into()),
     };
     let now = Instant::now();
     let mut settings = session::Config::new(out.room);
@@ -143,7 +155,18 @@ async fn connect_and_drive<D: Dial>(
     settings.silence = config.silence;
     settings.packet = config.packet;
     settings.login = deadline.saturating_duration_since(now);
-    drive(io, Session::new(now.into_std(), settings), link, &server, out, stop).await
+    let mut ended = drive(&mut io, Session::new(now.into_std(), settings), link, &server, out, stop).await;
+    if let Lost::Session(Reason::NoLogin(waited)) = &mut ended.lost {
+        // The session knows only what the connection left of the time.
+        *waited = config.connect;
+    }
+    let young = ended.joined.is_none_or(|joined| joined.elapsed() < config.healthy);
+    let shuts_down = matches!(ended.lost, Lost::Session(Reason::Server(ServerError::ShuttingDown)));
+    if (young && !ended.lost.is_logout() && !ended.lost.is_refusal()) || shuts_down {
+        pool.failed(&server);
+        dial.died_young(&io);
+    }
+    ended
 }
 
 /// What `future` gives, or `None` if `stop` turns true first.
@@ -164,16 +187,19 @@ fn next_link() -> LinkId {
 #[derive(Debug)]
 pub(crate) struct Outlet {
     pub(crate) room: RoomId,
+    pub(crate) clock: Clock,
     /// How long to wait for a full subscriber.
     pub(crate) blocked: Duration,
+    pool: Arc<Pool>,
     hub: Arc<Hub>,
     /// Since when nobody has listened, and why. `None` while a link listens, and before the first.
     deaf: Mutex<Option<(i64, Lost)>>,
 }
 
 impl Outlet {
-    pub(crate) fn joined(&self, link: LinkId, server: &Arc<Endpoint>, at_us: i64) {
-        let room = self.room;
+    pub(crate) fn joined(&self, link: LinkId, server: &Arc<Endpoint>) {
+        self.pool.good(server);
+        let (room, at_us) = (self.room, self.clock.now_us());
         self.hub.offer(&Event::Joined { room, link, server: Arc::clone(server), at_us });
         let deaf = self.deaf.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some((from_us, reason)) = deaf {
@@ -203,10 +229,13 @@ impl Outlet {
             *self.deaf.lock().unwrap_or_else(PoisonError::into_inner) = Some((heard_us, reason.clone()));
         }
         let (room, reason) = (self.room, reason.clone());
-        self.hub.offer(&Event::Lost { room, link, reason, heard_us, at_us: now_us() });
+        self.hub.offer(&Event::Lost { room, link, reason, heard_us, at_us: self.clock.now_us() });
     }
 
     fn status(&self, status: Status) {
         self.hub.offer(&Event::Status { room: self.room, status });
     }
 }
+
+#[cfg(test)]
+mod tests;

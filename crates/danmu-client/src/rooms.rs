@@ -15,7 +15,10 @@ use crate::dial::Net;
 use crate::queue::{Events, Hub, Overflow};
 use crate::room::{Shared, keep_open};
 
-/// Keeps many rooms open. Rooms come and go while it runs, subscribers too.
+/// Keeps many rooms open. Rooms come and go while it runs, subscribers too. What one room learns of the servers' health,
+/// the others know, and all share one budget of connections.
+///
+/// [`Rooms::close`] logs out of all; dropping it cuts the connections.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -52,7 +55,7 @@ impl Rooms {
             stops: HashMap::new(),
             hub: Arc::default(),
             queue_bytes: config.queue_bytes,
-            shared: Arc::new(Shared::new(config, Net)),
+            shared: Arc::new(Shared::new(Net::new(&config), config)),
             open: mpsc::channel(),
         })
     }

@@ -60,6 +60,8 @@ pub fn to_file(
     path: &Path,
 ) -> Result<u64, ExportError> {
     let create = |source| ExportError::Create { path: path.to_owned(), source };
+    // A link is followed and not replaced.
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     match fs::metadata(path) {
         Ok(found) if !found.is_file() => {
             let file = OpenOptions::new().write(true).open(path).map_err(create)?;

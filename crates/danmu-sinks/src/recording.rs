@@ -306,6 +306,6 @@ fn pragma_value(conn: &Connection, pragma: &str) -> rusqlite::Result<String> {
 ///
 /// `false` if someone reads along: then the log stays until the last reader closes, and nothing is lost.
 fn into_one_file(conn: Connection) -> bool {
-    let alone = conn.pragma_update(None, "journal_mode", "delete").is_ok();
-    alone && conn.close().is_ok()
+    let alone = conn.pragma_update_and_check(None, "journal_mode", "delete", |row| row.get::<_, String>(0));
+    alone.is_ok_and(|mode| mode == "delete") && conn.close().is_ok()
 }

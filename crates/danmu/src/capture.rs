@@ -1,12 +1,17 @@
 //! What `watch`, `record` and `demo` have in common: which rooms, from where, for how long.
 
+use std::fs;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
-use danmu_client::{Config, Endpoint, RoomId, Rooms};
+use anyhow::{Context, anyhow, bail};
+use danmu_client::RoomId;
+use danmu_client::directory::RoomName;
 use danmu_sinks::Types;
 
 use crate::duration;
+use crate::network::Network;
+use crate::printer::Printer;
 
 /// The longest time to close all rooms: a moment for the logouts, and for servers to answer them.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(3);
@@ -14,14 +19,16 @@ pub(crate) const FAREWELL: Duration = Duration::from_secs(3);
 /// Options for what to capture.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Capture {
-    /// Rooms to capture, by number
-    #[arg(required = true, value_name = "ROOM")]
-    pub(crate) rooms: Vec<RoomId>,
+    /// Rooms to capture: numbers, names such as lpl, or links
+    #[arg(required_unless_present = "rooms_file", value_name = "ROOM")]
+    pub(crate) rooms: Vec<RoomName>,
+    /// More rooms: one a line, # begins a comment; `record` reads it again at SIGHUP
+    #[arg(long = "rooms", value_name = "FILE")]
+    pub(crate) rooms_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) limits: Limits,
-    /// Servers to use instead of Douyu's, such as tcp://127.0.0.1:8601; repeatable
-    #[arg(long, value_name = "URL")]
-    pub(crate) server: Vec<Endpoint>,
+    #[command(flatten)]
+    pub(crate) network: Network,
     /// Give up if no room could be joined for this long; "never" to keep trying
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = patience)]
     pub(crate) give_up: Patience,
@@ -65,12 +72,41 @@ fn patience(text: &str) -> Result<Patience, String> {
 }
 
 impl Capture {
-    /// Threads that keep rooms open; none is open yet.
-    pub(crate) fn start(&self) -> anyhow::Result<Rooms> {
-        let mut config = Config::default();
-        if !self.server.is_empty() {
-            config.endpoints.clone_from(&self.server);
+    /// The rooms to capture, each once, as of now: those of the command line, then those of the file.
+    ///
+    /// # Errors
+    /// The file cannot be read, a line of it is no room, or a name cannot be resolved.
+    pub(crate) fn wanted(&self, printer: &mut Printer) -> anyhow::Result<Vec<RoomId>> {
+        let mut names = self.rooms.clone();
+        if let Some(file) = &self.rooms_file {
+            let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+            names.extend(listed(&text).map_err(|problem| anyhow!("{}, {problem}", file.display()))?);
         }
-        Rooms::start(config, 1).context("cannot start the network thread")
+        if names.is_empty() {
+            bail!("there is no room to capture");
+        }
+        self.network.resolve(&names, printer)
+    }
+}
+
+/// The rooms of a list: one a line, `#` begins a comment.
+fn listed(text: &str) -> Result<Vec<RoomName>, String> {
+    let lines =
+        text.lines().enumerate().map(|(number, line)| (number + 1, line.split(" #").next().unwrap_or_default().trim()));
+    lines
+        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+        .map(|(number, line)| line.parse().map_err(|error| format!("line {number}: {error}")))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_rooms_has_comments_and_empty_lines() {
+        let rooms = listed("# mine\n9999\n\n  lpl # finals\nhttps://www.douyu.com/288016\n").unwrap();
+        assert_eq!(rooms.iter().map(ToString::to_string).collect::<Vec<_>>(), ["9999", "lpl", "288016"]);
+        assert!(listed("9999\nno room!\n").unwrap_err().starts_with("line 2: "));
     }
 }

@@ -2,7 +2,9 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::command::{backup, decode, demo, export, optimize, record, reindex, search, simulate, stats, verify, watch};
+use crate::command::{
+    backup, decode, demo, doctor, export, optimize, record, reindex, room, search, simulate, stats, verify, watch,
+};
 use crate::exit::Exit;
 use crate::printer::{Color, Printer};
 
@@ -55,6 +57,8 @@ pub(crate) enum Command {
     Search(search::Search),
     Stats(stats::Stats),
     Decode(decode::Decode),
+    Room(room::Room),
+    Doctor(doctor::Doctor),
     Simulate(simulate::Simulate),
     Optimize(optimize::Optimize),
     Reindex(reindex::Reindex),
@@ -73,6 +77,8 @@ impl Command {
             Self::Search(command) => command.run(printer),
             Self::Stats(command) => command.run(printer),
             Self::Decode(command) => command.run(printer),
+            Self::Room(command) => command.run(printer),
+            Self::Doctor(command) => command.run(printer),
             Self::Simulate(command) => command.run(printer),
             Self::Optimize(command) => command.run(printer),
             Self::Reindex(command) => command.run(printer),

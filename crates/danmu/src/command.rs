@@ -3,10 +3,12 @@
 pub(crate) mod backup;
 pub(crate) mod decode;
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod export;
 pub(crate) mod optimize;
 pub(crate) mod record;
 pub(crate) mod reindex;
+pub(crate) mod room;
 pub(crate) mod search;
 pub(crate) mod simulate;
 pub(crate) mod stats;

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use danmu_client::directory::LookupError;
+
 /// The exit codes. 2, for a command line that cannot be understood, comes from clap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -15,6 +17,17 @@ pub(crate) enum Exit {
     GivenUp = 4,
     /// What was written is not complete.
     Incomplete = 5,
+}
+
+impl Exit {
+    /// The code for an error that ends the program.
+    pub(crate) fn of(error: &anyhow::Error) -> Self {
+        match error.downcast_ref() {
+            Some(LookupError::NoSuchRoom { .. }) => Self::NoSuchRoom,
+            Some(LookupError::Unanswered { .. }) => Self::GivenUp,
+            _ => Self::Failure,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {

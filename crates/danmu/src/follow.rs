@@ -113,15 +113,20 @@ impl<'p> Follow<'p> {
         }
     }
 
-    /// Follows until there is a reason to stop; `enough` may be one.
+    /// Follows until there is a reason to stop. `enough` is asked several times a second, and may be one.
     ///
     /// # Errors
     /// What is shown cannot be printed.
-    pub(crate) fn run(&mut self, events: &mut Events, stop: &Stop, enough: impl Fn() -> bool) -> Result<Ended, Closed> {
+    pub(crate) fn run(
+        &mut self,
+        events: &mut Events,
+        stop: &Stop,
+        mut enough: impl FnMut(&mut Printer) -> bool,
+    ) -> Result<Ended, Closed> {
         let give_up = self.give_up.0.map(|patience| Instant::now() + patience);
         loop {
             let now = Instant::now();
-            if stop.asked() || self.until.is_some_and(|until| now >= until) || self.is_full() || enough() {
+            if stop.asked() || self.until.is_some_and(|until| now >= until) || self.is_full() || enough(self.printer) {
                 self.printer.flush()?;
                 return Ok(Ended::Done);
             }

@@ -11,10 +11,13 @@ mod command;
 mod duration;
 mod exit;
 mod follow;
+mod lookout;
+mod network;
 mod printer;
 mod render;
 mod select;
 mod signal;
+mod target;
 mod text;
 mod writer;
 
@@ -38,7 +41,7 @@ fn main() -> ExitCode {
         Err(error) if error.downcast_ref::<Closed>().is_some_and(Closed::is_broken_pipe) => Exit::Done.into(),
         Err(error) => {
             printer::error(format_args!("{error:#}"));
-            Exit::Failure.into()
+            Exit::of(&error).into()
         }
     }
 }

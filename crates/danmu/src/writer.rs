@@ -3,28 +3,51 @@
 //! It is the only one that touches the file. When it cannot keep up, its queue fills and links stop reading; when it
 //! cannot write, it keeps trying once a second, and what there is no memory for is dropped and counted.
 
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
-use danmu_client::event::now_us;
+use danmu_client::directory::RoomState;
 use danmu_client::queue::NoEvent;
-use danmu_client::{Event, Events, Records};
+use danmu_client::{Clock, Endpoint, Event, Events, LinkId, Records, RoomId};
 use danmu_proto::Message;
-use danmu_sinks::recording::writer::{Cause, CommitError, Committed, Finished};
+use danmu_sinks::recording::OpenError;
+use danmu_sinks::recording::writer::{self, Cause, CommitError, Committed, Finished, Sums};
 use danmu_sinks::{Recorder, Types};
 
 use crate::printer;
+use crate::target::Target;
 
 /// How many bytes of messages may wait for a disk that takes none.
 const PENDING: usize = 64 << 20;
 
 /// What the thread that writes is to do.
 pub(crate) struct Writer {
-    pub(crate) recorder: Recorder,
-    pub(crate) types: Types,
-    /// Stop after this many messages were stored.
-    pub(crate) limit: Option<u64>,
+    target: Target,
+    recorder: Recorder,
+    /// Sums of the files of earlier days.
+    before: Sums,
+    /// What goes on, to go on in the file of another day.
+    wanted: HashSet<RoomId>,
+    links: HashMap<LinkId, (RoomId, Arc<Endpoint>)>,
+    /// What else there is to record.
+    told: mpsc::Receiver<Told>,
+    clock: Clock,
+    types: Types,
+    /// How many more messages to store.
+    limit: Option<u64>,
+}
+
+/// What the recording is told beside events.
+#[derive(Debug)]
+pub(crate) enum Told {
+    /// The room is to be listened to from this time on; in microseconds since the Unix epoch.
+    Want(RoomId, i64),
+    /// The room is not to be listened to after this time.
+    Unwant(RoomId, i64),
+    /// What was learnt of a room.
+    State(RoomState),
 }
 
 /// The thread that writes.
@@ -50,23 +73,66 @@ impl Writing {
 }
 
 impl Writer {
+    /// Opens the target: messages of `types` will go there, at most `limit` of them.
+    ///
+    /// # Errors
+    /// It cannot be recorded into.
+    pub(crate) fn open(
+        mut target: Target,
+        types: Types,
+        limit: Option<u64>,
+        clock: Clock,
+        told: mpsc::Receiver<Told>,
+    ) -> Result<Self, OpenError> {
+        let recorder = target.open(clock.now_us())?;
+        let (before, wanted, links) = Default::default();
+        Ok(Self { target, recorder, before, wanted, links, told, clock, types, limit })
+    }
+
     /// Writes until `events` end.
     pub(crate) fn start(mut self, mut events: Events) -> std::io::Result<Writing> {
         let full = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&full);
+        let is_full = Arc::clone(&full);
         let thread = thread::Builder::new().name("danmu-writer".to_owned()).spawn(move || {
             let mut trouble = Trouble::default();
             loop {
-                match events.wait(self.recorder.wait(now_us())) {
+                let event = events.wait(self.recorder.wait(self.clock.now_us()));
+                while let Ok(told) = self.told.try_recv() {
+                    self.told(told);
+                }
+                match event {
                     Ok(event) => self.event(event),
                     Err(NoEvent::TimedOut) => {}
-                    Err(NoEvent::Ended) => return self.recorder.finish(now_us()),
+                    Err(NoEvent::Ended) => return self.finish(),
                 }
-                told.store(self.limit == Some(0), Ordering::Relaxed);
-                trouble.after(self.recorder.tick(now_us()), &mut self.recorder);
+                is_full.store(self.limit == Some(0), Ordering::Relaxed);
+                if self.target.is_over(self.clock.now_us()) {
+                    trouble.after_rotation(self.rotate(self.clock.now_us()));
+                }
+                trouble.after(self.recorder.tick(self.clock.now_us()), &mut self.recorder, &self.clock);
             }
         })?;
         Ok(Writing { thread, full })
+    }
+
+    fn told(&mut self, told: Told) {
+        match told {
+            Told::Want(room, at_us) => {
+                self.wanted.insert(room);
+                self.recorder.want(room, at_us);
+            }
+            Told::Unwant(room, at_us) => {
+                self.wanted.remove(&room);
+                self.recorder.unwant(room, at_us);
+            }
+            Told::State(RoomState { room, live, title, owner, owner_uid, category, .. }) => {
+                self.recorder.room_state(
+                    room,
+                    writer::RoomState { live, title, owner, owner_uid, category },
+                    self.clock.now_us(),
+                );
+            }
+        }
     }
 
     fn event(&mut self, event: Event) {
@@ -74,12 +140,14 @@ impl Writer {
             Event::Records(records) => self.records(records),
             Event::Joined { room, link, server, at_us } => {
                 self.recorder.link_opened(link, room, &server.to_string(), at_us);
+                self.links.insert(link, (room, server));
             }
             Event::Lost { room, link: Some(link), reason, heard_us, at_us } => {
                 if let Some(cause) = reason.dropped().and_then(Cause::by_name) {
                     self.recorder.dropped(link, room, cause, 1);
                 }
                 self.recorder.link_ended(link, heard_us, at_us, reason.name());
+                self.links.remove(&link);
             }
             Event::Dropped { room, link, messages, control, from_us, to_us } => {
                 self.recorder.lost(link, room, messages, control, from_us, to_us);
@@ -113,14 +181,65 @@ impl Writer {
     }
 }
 
+impl Writer {
+    /// Goes on in the file of a new day: links and wanted time end in the old one and begin in the new one at the same
+    /// moment. If the new one cannot be opened, all goes on in the old one.
+    fn rotate(&mut self, now_us: i64) -> Result<(), Rotation> {
+        let mut recorder = self.target.open(now_us).map_err(Rotation::Open)?;
+        for (&link, (room, server)) in &self.links {
+            self.recorder.link_ended(link, now_us, now_us, "rotation");
+            recorder.link_opened(link, *room, &server.to_string(), now_us);
+        }
+        for &room in &self.wanted {
+            recorder.want(room, now_us);
+        }
+        let old = std::mem::replace(&mut self.recorder, recorder);
+        let finished = old.finish(now_us).map_err(Rotation::Finish)?;
+        self.before = self.before.plus(finished.sums);
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Finished, CommitError> {
+        let mut finished = self.recorder.finish(self.clock.now_us())?;
+        finished.sums = finished.sums.plus(self.before);
+        Ok(finished)
+    }
+}
+
+/// What went wrong at the change of days.
+#[derive(Debug)]
+enum Rotation {
+    /// The new file cannot be opened.
+    Open(OpenError),
+    /// The old file could not be ended well.
+    Finish(CommitError),
+}
+
 /// Tells the user once when writing fails, and once when it works again.
 #[derive(Debug, Default)]
 struct Trouble {
     told: bool,
+    told_of_rotation: bool,
 }
 
 impl Trouble {
-    fn after(&mut self, commit: Result<Option<Committed>, CommitError>, recorder: &mut Recorder) {
+    fn after_rotation(&mut self, rotation: Result<(), Rotation>) {
+        match rotation {
+            Ok(()) => self.told_of_rotation = false,
+            Err(Rotation::Open(error)) => {
+                if !std::mem::replace(&mut self.told_of_rotation, true) {
+                    let error = anyhow::Error::new(error);
+                    printer::warn(format_args!("no new file for the new day, so the old one goes on: {error:#}"));
+                }
+            }
+            Err(Rotation::Finish(error)) => {
+                let error = anyhow::Error::new(error);
+                printer::warn(format_args!("the last messages of the old day may be missing: {error:#}"));
+            }
+        }
+    }
+
+    fn after(&mut self, commit: Result<Option<Committed>, CommitError>, recorder: &mut Recorder, clock: &Clock) {
         match commit {
             Ok(None) => {}
             Ok(Some(committed)) => {
@@ -135,12 +254,59 @@ impl Trouble {
                     printer::warn(format_args!("{error:#}; messages wait in memory, and it is tried every second"));
                 }
                 if recorder.pending_bytes() > PENDING {
-                    let dropped = recorder.drop_pending(now_us());
+                    let dropped = recorder.drop_pending(clock.now_us());
                     printer::warn(format_args!(
                         "{dropped} messages dropped: there is no memory left for them to wait in"
                     ));
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use danmu_proto::Batch;
+    use danmu_sinks::{Filter, RecorderOptions, Recording};
+    use jiff::tz::TimeZone;
+
+    use super::*;
+
+    const DAY_US: i64 = 86_400_000_000;
+
+    fn records(room: RoomId, received_us: i64, text: &str) -> Event {
+        let mut batch = Batch::new();
+        batch.push(format!("type@=chatmsg/rid@={room}/txt@={text}/dms@=4/").as_bytes(), false);
+        Event::Records(batch.freeze(room, LinkId(1), received_us))
+    }
+
+    #[test]
+    fn a_new_day_goes_on_in_a_new_file_without_a_gap_and_days_never_go_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = Target::new(folder.path().join("{date}.db"), RecorderOptions::default(), TimeZone::UTC);
+        let room = RoomId::new(9999).unwrap();
+        let begin_us = 20_000 * DAY_US;
+        let (_tell, told) = mpsc::channel();
+        let clock = Clock::starting_at(begin_us);
+        let mut writer = Writer::open(target, Types::default(), None, clock, told).unwrap();
+        writer.told(Told::Want(room, begin_us));
+        let server = Arc::new(Endpoint::tcp("localhost", 1));
+        writer.event(Event::Joined { room, link: LinkId(1), server, at_us: begin_us });
+        writer.event(records(room, begin_us + 1, "one"));
+        assert!(!writer.target.is_over(begin_us + DAY_US - 1));
+        assert!(writer.target.is_over(begin_us + DAY_US));
+        writer.rotate(begin_us + DAY_US).unwrap();
+        assert!(!writer.target.is_over(begin_us), "a clock that jumps back does not bring yesterday back");
+        writer.event(records(room, begin_us + DAY_US + 1, "two"));
+        let finished = writer.finish().unwrap();
+        assert_eq!((finished.sums.stored, finished.sums.add_up()), (2, true));
+
+        for (day, text) in [("2024-10-04", "one"), ("2024-10-05", "two")] {
+            let recording = Recording::open(folder.path().join(format!("{day}.db"))).unwrap();
+            let rows: Vec<_> = recording.messages(&Filter::default()).unwrap().map(Result::unwrap).collect();
+            assert_eq!(rows.iter().map(|row| row.summary.text.as_deref().unwrap()).collect::<Vec<_>>(), [text]);
+            let missed: Vec<_> = recording.gaps().unwrap().into_iter().filter(|gap| gap.reason != "stop").collect();
+            assert_eq!(missed, [], "{day}");
         }
     }
 }

@@ -107,7 +107,7 @@ fn a_server_that_talks_nonsense_is_not_believed_and_not_hammered() {
         }
         count
     });
-    fails(&["watch", "9999", "--server", &server, "--give-up", "3s"], 4, &["given up", "packet"]);
+    fails(&["watch", "9999", "--server", &server, "--give-up", "3s"], 4, &["given up", "speaks HTTP"]);
     let count = connections.join().unwrap();
     assert!((1..=4).contains(&count), "{count} connections in 3 s");
 }

@@ -156,6 +156,48 @@ fn ctrl_c_and_sigterm_log_out_flush_and_sum_up() {
 }
 
 #[test]
+fn a_clean_stop_is_no_gap_even_where_nobody_talks() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = path(&folder, "x.db");
+    let server = talks(0.0);
+    let child = start(&["record", "7", "--server", &url(&server), "-o", &db]);
+    eventually("the room is joined", || !server.sent().rooms.is_empty());
+    std::thread::sleep(Duration::from_millis(1500));
+    signal(&child, "-TERM");
+    assert_eq!(wait(child).code, 0);
+    let stats: Value = serde_json::from_str(&run(&["stats", &db, "--json"]).out).unwrap();
+    let reasons: Vec<_> = stats["gaps"].as_array().unwrap().iter().map(|gap| &gap["reason"]).collect();
+    assert_eq!(reasons, ["start"], "only the moment before the room was joined");
+}
+
+#[test]
+fn a_list_of_rooms_is_read_again_at_sighup() {
+    let folder = tempfile::tempdir().unwrap();
+    let (db, list) = (path(&folder, "x.db"), path(&folder, "rooms.txt"));
+    fs::write(&list, "1 # the first\n2\n").unwrap();
+    let server = talks(20.0);
+    let child = start(&["record", "--rooms", &list, "--server", &url(&server), "-o", &db]);
+    let open = |room: u64| {
+        let sent = server.sent();
+        let of_room = sent.rooms.iter().find(|(id, _)| id.get() == room);
+        of_room.is_some_and(|(_, sums)| sums.messages > 0 && sums.connections.iter().any(|connection| connection.open))
+    };
+    eventually("rooms 1 and 2 talk", || open(1) && open(2));
+    fs::write(&list, "2\n3\n").unwrap();
+    signal(&child, "-HUP");
+    eventually("room 3 talks and room 1 was left", || open(2) && open(3) && !open(1));
+    fs::write(&list, "2\nno room!\n").unwrap();
+    signal(&child, "-HUP");
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(open(2) && open(3), "a list that cannot be read changes nothing");
+    signal(&child, "-TERM");
+    let recorded = wait(child);
+    assert_eq!(recorded.code, 0, "{}", recorded.err);
+    assert!(recorded.err.contains("rooms.txt, line 2: "), "{}", recorded.err);
+    is_sound(&db);
+}
+
+#[test]
 fn watch_prints_lines_for_people() {
     let server = plays([
         "type@=chatmsg/rid@=9999/uid@=1/nn@=小明/txt@=主播好 1@S2/cid@=a1/dms@=4/bnn@=小丑/bl@=12/",

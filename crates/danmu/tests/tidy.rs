@@ -92,6 +92,14 @@ fn the_protocol_has_no_io_clock_thread_randomness_or_async_in_its_tree() {
 }
 
 #[test]
+fn the_callback_client_brings_no_tokio() {
+    let tree = tree("danmu-client", &["--no-default-features", "--features", "callback"]);
+    assert!(tree.contains("asyncore"), "{tree:?}");
+    let tokio: Vec<_> = tree.iter().filter(|name| name.starts_with("tokio")).collect();
+    assert!(tokio.is_empty(), "{tokio:?}");
+}
+
+#[test]
 fn unsafe_code_is_nowhere_but_in_the_scan() {
     for file in sources(&root().join("crates")) {
         let text = fs::read_to_string(&file).unwrap();

@@ -1,4 +1,5 @@
-//! What several tests need: a dispatcher that writes down what happens to it, and a way to run a loop until something holds.
+//! What several tests need: a dispatcher that writes down what happens to it, and ways to run a loop until something
+//! holds.
 
 #![allow(dead_code, unreachable_pub, reason = "every test file uses its own part of this")]
 
@@ -9,6 +10,8 @@ use std::{
     fs, io,
     net::{SocketAddr, TcpListener, TcpStream},
     rc::Rc,
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -17,14 +20,39 @@ use asyncore::{Channel, Dispatcher, Error, Loop, Result, Token};
 /// Long enough for a machine that is busy with other things. Only a failing test waits this long.
 pub const LONG: Duration = Duration::from_secs(30);
 
-/// Runs `event_loop` until `done` says so.
+/// Runs `event_loop` until `done` says so. It is woken again and again to ask, but without a timeout, which would have
+/// every dispatcher asked again and so hide a lost event.
 #[track_caller]
 pub fn run_until(event_loop: &mut Loop, mut done: impl FnMut() -> bool) {
+    let (_running, stopped) = mpsc::channel::<()>();
+    let handle = event_loop.handle();
+    thread::spawn(move || {
+        while stopped.recv_timeout(Duration::from_millis(5)) == Err(RecvTimeoutError::Timeout) {
+            handle.post(|_| {});
+        }
+    });
     let start = Instant::now();
     while !done() {
         assert!(start.elapsed() < LONG, "it does not happen");
-        event_loop.run_once(Duration::from_millis(5)).unwrap();
+        event_loop.run_once(None).unwrap();
     }
+}
+
+/// Runs `event_loop` until it ends by itself.
+#[track_caller]
+pub fn run(event_loop: &mut Loop) {
+    let (running, stopped) = mpsc::channel::<()>();
+    let handle = event_loop.handle();
+    let watch = thread::spawn(move || {
+        let late = stopped.recv_timeout(LONG) == Err(RecvTimeoutError::Timeout);
+        if late {
+            handle.stop();
+        }
+        late
+    });
+    event_loop.run(None).unwrap();
+    drop(running);
+    assert!(!watch.join().unwrap(), "it does not end");
 }
 
 /// What happened to a [`Recorder`], and what it received.
@@ -183,4 +211,32 @@ pub fn describe(error: &Error) -> String {
 pub fn thread_time() -> Option<Duration> {
     let stat = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     Some(Duration::from_nanos(stat.split_whitespace().next()?.parse().ok()?))
+}
+
+/// How long `busy_time` watches.
+pub const WATCH: Duration = Duration::from_millis(400);
+
+/// Runs the loop for a while, and says how much processor time that took. None where there is no /proc.
+pub fn busy_time(event_loop: &mut Loop, timeout: Duration) -> Option<Duration> {
+    // What a new connection brings is not idleness.
+    for _ in 0..10 {
+        event_loop.run_once(Duration::from_millis(5)).unwrap();
+    }
+    let handle = event_loop.handle();
+    let stopper = thread::spawn(move || {
+        thread::sleep(WATCH);
+        handle.stop();
+    });
+    let before = thread_time()?;
+    event_loop.run(timeout).unwrap();
+    stopper.join().unwrap();
+    Some(thread_time()?.saturating_sub(before))
+}
+
+/// The loop takes no time while nothing happens, though everybody is asked four times.
+#[track_caller]
+pub fn is_idle(event_loop: &mut Loop) {
+    if let Some(time) = busy_time(event_loop, WATCH / 4) {
+        assert!(time < WATCH / 20, "{time:?} of processor time in {WATCH:?}");
+    }
 }

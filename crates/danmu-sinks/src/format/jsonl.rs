@@ -26,22 +26,31 @@ use crate::entry::{Entry, Event};
 use crate::sink::{Format, Output, Sink, SinkError};
 
 /// One JSON object a line.
-pub const FORMAT: Format =
-    Format { name: "jsonl", about: "JSON Lines, one object a message", open: |out| Box::new(JsonLines(out)) };
+pub const FORMAT: Format = Format {
+    name: "jsonl",
+    about: "JSON Lines, one object a message",
+    open: |out| Box::new(JsonLines { out, line: Vec::new() }),
+};
 
-struct JsonLines<'a>(Output<'a>);
+struct JsonLines<'a> {
+    out: Output<'a>,
+    /// A line while it is made: JSON is written a few bytes at a time.
+    line: Vec<u8>,
+}
 
 impl Sink for JsonLines<'_> {
     fn message(&mut self, entry: &Entry<'_>) -> Result<(), SinkError> {
-        Ok(write_message(&mut self.0, entry)?)
+        self.line.clear();
+        write_message(&mut self.line, entry)?;
+        Ok(self.out.write_all(&self.line)?)
     }
 
     fn event(&mut self, event: &Event) -> Result<(), SinkError> {
-        Ok(write_event(&mut self.0, event)?)
+        Ok(write_event(&mut self.out, event)?)
     }
 
     fn flush(&mut self) -> Result<(), SinkError> {
-        Ok(self.0.flush()?)
+        Ok(self.out.flush()?)
     }
 
     fn finish(mut self: Box<Self>) -> Result<(), SinkError> {
@@ -234,7 +243,7 @@ impl<'a> Grouped<'a> {
         Self { pairs, by_key, repeats }
     }
 
-    /// For each place, how many values its key has there: 0 where the key has stood before.
+    /// For each place, the places of all values of its key; none where the key has stood before.
     fn groups(&self) -> Vec<&[u32]> {
         let mut groups: Vec<&[u32]> = vec![&[]; self.pairs.len()];
         for group in self.by_key.chunk_by(|&a, &b| self.pairs[a as usize].0 == self.pairs[b as usize].0) {

@@ -136,7 +136,7 @@ impl Recording {
         let mut next =
             self.conn.prepare_cached("SELECT id, received_us FROM message WHERE id >= ?1 ORDER BY id LIMIT 1")?;
         while low < high {
-            let middle = low + (high - low) / 2;
+            let middle = low + high.saturating_sub(low) / 2;
             let found: Option<(i64, i64)> =
                 next.query_row([middle], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
             match found {
@@ -235,7 +235,7 @@ impl<'r> Messages<'r> {
     fn complete(&mut self, row: &mut Row) -> Result<(), ReadError> {
         if !self.block.as_ref().is_some_and(|block| block.has(row.seq)) {
             let stored = Stored::find(&self.recording.conn, row.seq)?;
-            let covers = |stored: &Stored| row.seq - stored.first_id < stored.count;
+            let covers = |stored: &Stored| row.seq.saturating_sub(stored.first_id) < stored.count;
             self.block = stored.filter(covers).as_ref().map(Block::open).transpose()?;
         }
         row.payload = self.block.as_ref().and_then(|block| block.payload(row.seq));

@@ -240,7 +240,7 @@ impl Columns<'_, '_> {
 
     fn text(&mut self) -> rusqlite::Result<Option<Cow<'static, str>>> {
         Ok(match self.value()? {
-            ValueRef::Text(text) => Some(String::from_utf8_lossy(text).into_owned().into()),
+            ValueRef::Text(text) => Some(owned(text)),
             _ => None,
         })
     }
@@ -253,8 +253,14 @@ impl Columns<'_, '_> {
                     bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
                 Some(digits.map(char::from).collect::<String>().into())
             }
-            ValueRef::Text(text) => Some(String::from_utf8_lossy(text).into_owned().into()),
+            ValueRef::Text(text) => Some(owned(text)),
             _ => None,
         })
     }
+}
+
+/// Text as SQLite gives it, which others may have made other than UTF-8.
+fn owned(text: &[u8]) -> Cow<'static, str> {
+    // The check alone is much faster than the search for what to replace.
+    std::str::from_utf8(text).map_or_else(|_| String::from_utf8_lossy(text).into_owned(), str::to_owned).into()
 }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashSet};
 
 use danmu_proto::RoomId;
 use rusqlite::params_from_iter;
-use rusqlite::types::ValueRef;
 
 use super::ledger::{self, Coverage, Gap};
 use super::reader::{ReadError, Recording};
@@ -50,7 +49,7 @@ pub struct RoomStats {
     pub types: BTreeMap<String, u64>,
     /// Different accounts that said or did something.
     pub people: u64,
-    /// Gifts that were given.
+    /// Gifts that were given: the counts of type `dgb`.
     pub gifts: u64,
     /// What super chats paid, in fen.
     pub superchat_fen: u64,
@@ -85,7 +84,8 @@ pub struct LinkStats {
 }
 
 impl Recording {
-    /// Counts the messages that a filter lets through, and gives the sums and the ledger of its rooms.
+    /// Counts the messages that a filter lets through, and gives the sums and the ledger of its rooms. Takes memory for
+    /// each account and each link, and none for messages.
     pub fn stats(&self, filter: &Filter) -> Result<Stats, ReadError> {
         let mut stats = Stats::default();
         self.count_messages(filter, &mut stats)?;
@@ -104,7 +104,7 @@ impl Recording {
     fn count_messages(&self, filter: &Filter, stats: &mut Stats) -> Result<(), ReadError> {
         let condition = filter.condition();
         let sql = format!(
-            "SELECT room, type, uid, received_us, gift_kind, count, price_fen, duration_s FROM message
+            "SELECT room, type, uid, received_us, count, price_fen, duration_s FROM message
              WHERE id >= ? AND id < ?{} ORDER BY id",
             condition.sql
         );
@@ -120,10 +120,6 @@ impl Recording {
             let kind = String::from_utf8_lossy(row.get_ref(1)?.as_bytes().unwrap_or_default());
             stats.messages += 1;
             counted.messages += 1;
-            match counted.types.get_mut(&*kind) {
-                Some(count) => *count += 1,
-                None => _ = counted.types.insert(kind.into_owned(), 1),
-            }
             if let Some(user) = number(2)?
                 && people.insert((room, user))
             {
@@ -131,11 +127,19 @@ impl Recording {
             }
             stats.last_us = number(3)?;
             stats.first_us = stats.first_us.or(stats.last_us);
-            if row.get_ref(4)? != ValueRef::Null {
-                counted.gifts = counted.gifts.saturating_add(number(5)?.unwrap_or(1).cast_unsigned());
+            // Other types tell of the same gifts and super chats again.
+            match (&*kind, number(4)?, number(5)?, number(6)?) {
+                ("dgb", count, ..) => {
+                    counted.gifts = counted.gifts.saturating_add(count.unwrap_or(1).cast_unsigned());
+                }
+                ("comm_chatmsg", _, Some(fen), Some(_)) => {
+                    counted.superchat_fen = counted.superchat_fen.saturating_add(fen.cast_unsigned());
+                }
+                _ => {}
             }
-            if let (Some(fen), Some(_)) = (number(6)?, number(7)?) {
-                counted.superchat_fen = counted.superchat_fen.saturating_add(fen.cast_unsigned());
+            match counted.types.get_mut(&*kind) {
+                Some(count) => *count += 1,
+                None => _ = counted.types.insert(kind.into_owned(), 1),
             }
         }
         Ok(())

@@ -12,6 +12,7 @@
 //! There is no clock in here. Whoever drives it says what time it is, in microseconds since the Unix epoch. If that goes
 //! back, timers go on, and `received_us` stays where it is until the clock is there again.
 
+mod begin;
 mod link;
 mod write;
 
@@ -21,13 +22,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use danmu_proto::{LinkId, Records, RoomId};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode};
 use thiserror::Error;
 
 use super::lock::Lock;
 use super::raw::Builder;
 use super::{OpenError, into_one_file, open_to_write, optimize};
-pub use link::Sums;
+use begin::begin;
+pub use link::{Cause, Sums};
 use link::{Link, WantedSpan};
 
 /// How a recorder writes.
@@ -59,42 +61,6 @@ impl Default for RecorderOptions {
             optimize_rows: 1_000_000,
             max_bytes: None,
         }
-    }
-}
-
-/// Why messages were received and not stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Cause {
-    /// No packet, and the end of its link.
-    Malformed,
-    /// A packet over the size limit, and the end of its link.
-    Oversized,
-    /// A queue was full.
-    Overflow,
-    /// The recording could not be written.
-    Storage,
-    /// They were asked not to be: over `--limit`, or left out by `--type`.
-    Limit,
-}
-
-impl Cause {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Malformed, Self::Oversized, Self::Overflow, Self::Storage, Self::Limit];
-
-    /// Its name in the table `dropped`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Malformed => "malformed",
-            Self::Oversized => "oversized",
-            Self::Overflow => "overflow",
-            Self::Storage => "storage",
-            Self::Limit => "limit",
-        }
-    }
-
-    /// The cause with this name.
-    pub fn by_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|cause| cause.name() == name)
     }
 }
 
@@ -296,7 +262,7 @@ impl Recorder {
         let raw = Builder::new().map_err(|source| OpenError::Access { path: path.to_owned(), source })?;
         let begun = begin(&mut conn, &options.version, now_us).map_err(|source| OpenError::of(path, source))?;
         let commit_every_us = options.commit_every.as_micros().try_into().unwrap_or(i64::MAX);
-        let mut recorder = Self {
+        let recorder = Self {
             conn,
             _lock: lock,
             path: path.to_owned(),
@@ -323,8 +289,7 @@ impl Recorder {
             next_wanted: begun.last_wanted + 1,
             raw,
         };
-        let max_bytes = recorder.options.max_bytes;
-        recorder.set_max_bytes(max_bytes).map_err(|source| OpenError::of(path, source))?;
+        limit(&recorder.conn, recorder.options.max_bytes).map_err(|source| OpenError::of(path, source))?;
         Ok(recorder)
     }
 
@@ -536,10 +501,8 @@ impl Recorder {
     }
 
     /// Sets or lifts the limit of [`RecorderOptions::max_bytes`]. What the file has already, it keeps.
-    pub fn set_max_bytes(&mut self, max_bytes: Option<u64>) -> rusqlite::Result<()> {
-        let page: u64 = self.conn.query_row("PRAGMA page_size", [], |row| row.get::<_, u32>(0))?.into();
-        let pages = max_bytes.map_or(u64::from(u32::MAX - 1), |bytes| (bytes / page).clamp(1, u32::MAX.into()));
-        self.conn.pragma_update(None, "max_page_count", pages as i64)
+    pub fn set_max_bytes(&mut self, max_bytes: Option<u64>) -> Result<(), CommitError> {
+        limit(&self.conn, max_bytes).map_err(|source| CommitError::of(&self.path, source))
     }
 
     /// Something waits for a commit.
@@ -582,43 +545,11 @@ impl Recorder {
 
 /// The reason of links and runs that end because the recorder is told to.
 const STOP: &str = "stop";
-/// The reason of links and runs that end without being told to.
-const CRASH: &str = "crash";
 
-/// Where a new run stands.
-struct Begun {
-    run: i64,
-    last_id: i64,
-    received_us: i64,
-    last_link: i64,
-    last_wanted: i64,
-}
-
-/// Ends what a crash left open, drops the indexes that would slow recording down, and begins a run.
-fn begin(conn: &mut Connection, version: &str, now_us: i64) -> rusqlite::Result<Begun> {
-    let tx = conn.transaction()?;
-    let last: Option<(i64, i64)> = tx
-        .query_row("SELECT id, received_us FROM message ORDER BY id DESC LIMIT 1", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
-        .optional()?;
-    let (last_id, received_us) = last.unwrap_or((0, i64::MIN));
-
-    // Rows and the sums and times of their links were always committed together, so they need no mending.
-    tx.execute(
-        "UPDATE link SET ended_us = (SELECT to_us FROM run WHERE id = link.run), reason = ?1 WHERE ended_us IS NULL",
-        [CRASH],
-    )?;
-    tx.execute("UPDATE wanted SET to_us = max(from_us, ?1) WHERE to_us IS NULL", [now_us])?;
-    tx.execute("UPDATE run SET reason = ?1 WHERE reason IS NULL", [CRASH])?;
-
-    optimize::drop_indexes(&tx)?;
-    tx.execute("INSERT INTO run (from_us, to_us, version) VALUES (?1, ?1, ?2)", params![now_us, version])?;
-    let run = tx.last_insert_rowid();
-    tx.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('program', ?1)", [version])?;
-    let largest = |sql| tx.query_row(sql, [], |row| row.get::<_, Option<i64>>(0)).map(|id| id.unwrap_or(0));
-    let last_link = largest("SELECT max(id) FROM link")?;
-    let last_wanted = largest("SELECT max(rowid) FROM wanted")?;
-    tx.commit()?;
-    Ok(Begun { run, last_id, received_us, last_link, last_wanted })
+/// Limits the database file, in whole pages.
+fn limit(conn: &Connection, max_bytes: Option<u64>) -> rusqlite::Result<()> {
+    let page_bytes: u32 = conn.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+    let most = u32::MAX - 1;
+    let pages = max_bytes.map_or(most, |bytes| (bytes / u64::from(page_bytes)).clamp(1, most.into()) as u32);
+    conn.pragma_update(None, "max_page_count", pages)
 }

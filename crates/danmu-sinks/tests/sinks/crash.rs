@@ -73,7 +73,8 @@ const CHILD: &str = "DANMU_SINKS_RECORD_INTO";
 /// Records for ever, and says what is committed.
 fn record_for_ever(path: &Path) -> ! {
     let mut recorder = listening(path, NOON);
-    println!("committed {}", recorder.committed().last_id);
+    // On a line of its own, whatever the test harness has begun to say.
+    println!("\ncommitted {}", recorder.committed().last_id);
     for n in 1.. {
         let payloads: Vec<String> = (0..n % 50).map(|k| chat(k, "小明", &format!("{n} {k}"))).collect();
         recorder.records(&heard(LINK, room(9999), NOON + n as i64, &payloads));

@@ -67,9 +67,11 @@ struct Tables {
     runs: Vec<i64>,
     /// Run, room, from, how long if it is over.
     wanted: Vec<(usize, u64, i64, Option<i64>)>,
-    /// Run, room, joined if it did, how long until the last byte, whether it is over, reason.
-    links: Vec<(usize, u64, Option<i64>, i64, bool, &'static str)>,
+    links: Vec<Link>,
 }
+
+/// Run, room, joined if it did, how long until the last byte, whether it is over, reason.
+type Link = (usize, u64, Option<i64>, i64, bool, &'static str);
 
 /// Short times, so that spans touch and coincide often.
 fn tables() -> impl Strategy<Value = Tables> {
@@ -176,12 +178,12 @@ proptest! {
 fn a_ledger_of_many_links_is_derived_in_no_time() {
     let (_folder, path) = folder();
     recorder(&path).finish(NOON).unwrap();
-    // 20,000 reconnects: what is quadratic takes minutes.
-    let links = (0..20_000).map(|n| (0, 1, Some(n * 10), 9, true, "closed")).collect();
-    Tables { runs: vec![200_000], wanted: vec![(0, 1, 0, None)], links }.write(&path);
+    // 40,000 reconnects: what is quadratic takes minutes.
+    let links = (0..40_000).map(|n| (0, 1, Some(n * 10), 9, true, "closed")).collect();
+    Tables { runs: vec![400_000], wanted: vec![(0, 1, 0, None)], links }.write(&path);
     let begun = std::time::Instant::now();
     let gaps = Recording::open(&path).unwrap().gaps().unwrap();
-    assert_eq!(gaps.len(), 20_000);
+    assert_eq!(gaps.len(), 40_000);
     assert_eq!(view(&path), gaps);
-    assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
+    assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
 }

@@ -1,5 +1,8 @@
 //! What a recording promises, tested through the public API and through SQLite itself.
 
+// Helpers are not recognised as tests, and a panic in them is a failed test as well.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
 mod crash;
 mod formats;
 mod ledger;

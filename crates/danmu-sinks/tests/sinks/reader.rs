@@ -19,6 +19,9 @@ fn evening() -> (tempfile::TempDir, Recording) {
         (2, chat(3, "7", "hello_again")),
         (1, chat(1, "小明", r"back\slash 世界 hello")),
         (1, "type@=comm_chatmsg/rid@=9999/btype@=pandora/".to_owned()),
+        // These two tell of a gift and of a super chat again.
+        (3, "type@=spbc/rid@=9999/sn@=小红/gfid@=20004/gc@=5/".to_owned()),
+        (3, "type@=voice_trlt/rid@=9999/uid@=1/price@=3000/cprice@=3000/cet@=60/".to_owned()),
     ];
     for (n, (number, payload)) in (0..).zip(lines) {
         let at = NOON + n * SECOND;
@@ -43,10 +46,10 @@ fn finds(recording: &Recording, filter: &Filter, expected: &[i64]) {
 fn filters_let_through_what_they_say() {
     let (_folder, recording) = evening();
     let all = Filter::default();
-    finds(&recording, &all, &[1, 2, 3, 4, 5, 6, 7, 8]);
+    finds(&recording, &all, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     let rooms = |numbers: &[u64]| Filter { rooms: numbers.iter().copied().map(room).collect(), ..Filter::default() };
     finds(&recording, &rooms(&[1]), &[1, 3, 4, 7, 8]);
-    finds(&recording, &rooms(&[2, 3]), &[2, 5, 6]);
+    finds(&recording, &rooms(&[2, 3]), &[2, 5, 6, 9, 10]);
     finds(&recording, &rooms(&[4]), &[]);
     let types = |names: &[&str]| Filter { types: Types::new(names.iter().copied()), ..Filter::default() };
     finds(&recording, &types(&["chat"]), &[1, 2, 6, 7]);
@@ -57,7 +60,7 @@ fn filters_let_through_what_they_say() {
     finds(&recording, &types(&["nothing' OR 1"]), &[]);
     let users = |names: &[&str]| Filter { users: names.iter().map(ToString::to_string).collect(), ..Filter::default() };
     finds(&recording, &users(&["1"]), &[1, 4, 7]);
-    finds(&recording, &users(&["小红"]), &[2, 3, 4]);
+    finds(&recording, &users(&["小红"]), &[2, 3, 4, 9]);
     finds(&recording, &users(&["7"]), &[6]);
     finds(&recording, &users(&["小", "18446744073709551615"]), &[]);
     let words = |words: &[&str]| Filter { words: words.iter().map(ToString::to_string).collect(), ..Filter::default() };
@@ -75,7 +78,7 @@ fn filters_let_through_what_they_say() {
     };
     finds(&recording, &time(2, 4), &[3, 4]);
     finds(&recording, &time(4, 2), &[]);
-    finds(&recording, &time(-9, 99), &[1, 2, 3, 4, 5, 6, 7, 8]);
+    finds(&recording, &time(-9, 99), &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     finds(&recording, &Filter { rooms: vec![room(1)], ..time(3, 7) }, &[4, 7]);
 }
 
@@ -128,7 +131,7 @@ fn a_room_is_found_by_its_index_and_without_sorting() {
     }
     let recording = Recording::open(&path).unwrap();
     finds(&recording, &Filter { rooms: vec![room(1)], ..Filter::default() }, &[1, 3, 4, 7, 8]);
-    finds(&recording, &Filter { rooms: vec![room(3), room(1)], ..Filter::default() }, &[1, 3, 4, 5, 7, 8]);
+    finds(&recording, &Filter { rooms: vec![room(3), room(1)], ..Filter::default() }, &[1, 3, 4, 5, 7, 8, 9, 10]);
 }
 
 #[test]
@@ -181,12 +184,14 @@ fn a_recording_that_others_edited_reads_without_panic() {
 fn stats_count_messages_people_and_gifts() {
     let (_folder, recording) = evening();
     let stats = recording.stats(&Filter::default()).unwrap();
-    assert_eq!((stats.messages, stats.first_us, stats.last_us), (8, Some(NOON), Some(NOON + 7 * SECOND)));
+    assert_eq!((stats.messages, stats.first_us, stats.last_us), (10, Some(NOON), Some(NOON + 9 * SECOND)));
     let one = &stats.rooms[&room(1)];
     assert_eq!((one.messages, one.people, one.gifts, one.superchat_fen), (5, 2, 5, 3000));
     let types: Vec<_> = one.types.iter().map(|(name, count)| (&**name, *count)).collect();
     assert_eq!(types, [("chatmsg", 2), ("comm_chatmsg", 2), ("dgb", 1)]);
     assert_eq!(one.sums.stored, 5);
+    let other = &stats.rooms[&room(3)];
+    assert_eq!((other.messages, other.gifts, other.superchat_fen), (3, 0, 0), "told of again, not given again");
     let some = recording.stats(&Filter { rooms: vec![room(2)], ..Filter::default() }).unwrap();
     assert_eq!((some.messages, some.rooms.len(), some.links.len()), (2, 1, 1));
     assert_eq!(recording.rooms().unwrap(), [room(1), room(2), room(3)]);

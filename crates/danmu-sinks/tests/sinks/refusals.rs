@@ -149,6 +149,20 @@ fn of_many_recorders_at_once_one_gets_the_file() {
 }
 
 #[test]
+fn a_recording_whose_ids_cannot_go_on_is_turned_down() {
+    let (_folder, path) = folder();
+    listening(&path, NOON).finish(NOON).unwrap();
+    for sql in [
+        "INSERT INTO message (id, room, link, received_us, type, flags) VALUES (9223372036854775807, 1, 1, 0, '', 0)",
+        "DELETE FROM message; UPDATE link SET id = 9223372036854775807",
+    ] {
+        tamper(&path, sql);
+        let error = Recorder::open(&path, RecorderOptions::default(), NOON).err().unwrap();
+        assert_eq!(error.to_string(), format!("{} cannot be opened", path.display()));
+    }
+}
+
+#[test]
 fn a_recording_is_written_as_safely_as_it_says() {
     let (_folder, path) = folder();
     let recorder = listening(&path, NOON);
@@ -163,7 +177,6 @@ fn a_recording_is_written_as_safely_as_it_says() {
 fn where_there_is_no_write_ahead_log_nothing_is_recorded() {
     // Exclusive access without a log is what a database in memory is like: SQLite says so, and we listen.
     let error = Recorder::open(":memory:", RecorderOptions::default(), NOON).err();
-    let _ = fs::remove_file(":memory:.lock");
     assert!(
         matches!(&error, Some(OpenError::Pragma { pragma: "journal_mode", found, .. }) if found == "memory"),
         "{error:?}"

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use danmu_client::directory::RoomName;
 use danmu_client::{Endpoint, RoomId};
 use danmu_sim::{Config, Simulator};
 
@@ -11,6 +12,7 @@ use crate::command::record::{self, Storage};
 use crate::duration;
 use crate::exit::Exit;
 use crate::follow::Show;
+use crate::network::Network;
 use crate::printer::Printer;
 
 /// Watch made-up rooms being captured: a server, a client and a recording on this machine
@@ -46,9 +48,10 @@ impl Demo {
             if self.duration.is_none() { " Ctrl-C ends it." } else { "" },
         ));
         let capture = Capture {
-            rooms: (1..=self.rooms).filter_map(RoomId::new).collect(),
+            rooms: (1..=self.rooms).filter_map(RoomId::new).map(RoomName::from).collect(),
+            rooms_file: None,
             limits: Limits { types: Vec::new(), limit: None, duration: self.duration },
-            server: vec![Endpoint::tcp(address.ip().to_string(), address.port())],
+            network: Network::only(Endpoint::tcp(address.ip().to_string(), address.port())),
             give_up: Patience(Some(Duration::from_secs(10))),
         };
         let storage = Storage { output: self.output.clone(), commit_every: Duration::from_millis(200), no_raw: false };

@@ -1,21 +1,24 @@
 //! `danmu record`: captures rooms into a recording.
 
 use std::path::PathBuf;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::Context;
-use danmu_client::Overflow;
-use danmu_client::event::now_us;
+use danmu_client::{Clock, Overflow, RoomId, Rooms};
+use danmu_sinks::RecorderOptions;
 use danmu_sinks::recording::writer::Finished;
-use danmu_sinks::{Recorder, RecorderOptions};
+use jiff::tz::TimeZone;
 
 use crate::capture::{Capture, FAREWELL};
 use crate::duration;
 use crate::exit::Exit;
 use crate::follow::{Follow, Show};
-use crate::printer::{self, Printer};
-use crate::signal::Stop;
-use crate::writer::Writer;
+use crate::lookout;
+use crate::printer::Printer;
+use crate::signal::{Reload, Stop};
+use crate::target::Target;
+use crate::writer::{Told, Writer};
 
 /// Capture rooms into a recording
 ///
@@ -34,7 +37,7 @@ pub(crate) struct Record {
 /// Options for how to store.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Storage {
-    /// The recording
+    /// The recording; with {date} in its name, another one each day
     #[arg(short, long, value_name = "FILE", default_value = "danmu.db")]
     pub(crate) output: PathBuf,
     /// Commit this often: a kill or a power cut costs no more
@@ -56,32 +59,75 @@ impl Record {
 /// Captures into a recording and shows what is to be shown.
 pub(crate) fn run(capture: &Capture, storage: &Storage, show: Show, printer: &mut Printer) -> anyhow::Result<Exit> {
     let stop = Stop::on_signals().context("cannot listen for signals")?;
+    let reload = Reload::on_signal().context("cannot listen for signals")?;
     let mut options = RecorderOptions::default();
     options.commit_every = storage.commit_every;
     options.raw = !storage.no_raw;
-    let mut recorder = Recorder::open(&storage.output, options, now_us())?;
-    let mut rooms = capture.start()?;
+    let wanted = capture.wanted(printer)?;
+    let config = capture.network.config()?;
+    let clock = config.clock.clone();
+    let target = Target::new(storage.output.clone(), options, TimeZone::system());
+    let (tell, told) = mpsc::channel();
+    let writer = Writer::open(target, capture.limits.types(), capture.limits.limit, clock.clone(), told)?;
+    let rooms = Rooms::start(config, 1).context("cannot start the network thread")?;
     let mut shown = rooms.subscribe(Overflow::DropOldest);
     let recorded = rooms.subscribe(Overflow::Wait);
-    for &room in &capture.rooms {
-        recorder.want(room, now_us());
+    if capture.network.may_ask() {
+        let seen = rooms.subscribe(Overflow::DropOldest);
+        // It ends by itself, when the rooms are closed; a request under way is not worth waiting for.
+        lookout::start(capture.network.directory()?, seen, tell.clone()).context("cannot start the lookout thread")?;
     }
-    let writer = Writer { recorder, types: capture.limits.types(), limit: capture.limits.limit };
+    let mut roster = Roster { rooms, tell, clock };
+    roster.set(&wanted);
     let writing = writer.start(recorded).context("cannot start the writer thread")?;
-    for &room in &capture.rooms {
-        rooms.add(room);
-    }
-    let mut follow = Follow::new(printer, show, capture.limits.types(), capture.give_up, rooms.rooms().count());
+    let mut follow = Follow::new(printer, show, capture.limits.types(), capture.give_up, wanted.len());
     follow.until = capture.limits.until();
-    let ended = follow.run(&mut shown, &stop, || writing.is_full());
+    let ended = follow.run(&mut shown, &stop, |printer| {
+        if reload.take() {
+            match capture.wanted(printer) {
+                Ok(wanted) => roster.set(&wanted),
+                Err(error) => printer.warn(format_args!("rooms stay as they are: {error:#}")),
+            }
+        }
+        writing.is_full()
+    });
     // Also when the screen is gone: what was captured is to be safe first.
     drop(shown);
-    rooms.close(FAREWELL);
+    // No longer wanted from here on: what is missed while we leave is no gap.
+    roster.set(&[]);
+    roster.rooms.close(FAREWELL);
     let finished = writing.finish()?;
     let ended = ended?;
     report(&finished, storage, printer);
-    let balanced = finished.sums.add_up();
-    Ok(if balanced { ended.exit() } else { Exit::Incomplete })
+    Ok(if finished.sums.add_up() { ended.exit() } else { Exit::Incomplete })
+}
+
+/// The rooms that are recorded: kept open, and known to the recording as wanted.
+struct Roster {
+    rooms: Rooms,
+    tell: mpsc::Sender<Told>,
+    clock: Clock,
+}
+
+impl Roster {
+    /// Opens what is new among these rooms, and closes what is not among them.
+    fn set(&mut self, wanted: &[RoomId]) {
+        let gone: Vec<_> = self.rooms.rooms().filter(|room| !wanted.contains(room)).collect();
+        for room in gone {
+            self.rooms.remove(room);
+            self.tell(Told::Unwant(room, self.clock.now_us()));
+        }
+        for &room in wanted {
+            if self.rooms.add(room) {
+                self.tell(Told::Want(room, self.clock.now_us()));
+            }
+        }
+    }
+
+    fn tell(&self, told: Told) {
+        // If the writer is gone, its own error says why.
+        let _ = self.tell.send(told);
+    }
 }
 
 fn report(finished: &Finished, storage: &Storage, printer: &mut Printer) {
@@ -92,7 +138,7 @@ fn report(finished: &Finished, storage: &Storage, printer: &mut Printer) {
         sums.received, sums.stored, sums.control, sums.duplicates, sums.dropped
     ));
     if !sums.add_up() {
-        printer::warn("these sums do not add up, which is a fault in danmu; please report it");
+        printer.warn("these sums do not add up, which is a fault in danmu; please report it");
     }
     if !finished.optimized {
         printer.note(format_args!("for fast searches: danmu optimize {output}"));

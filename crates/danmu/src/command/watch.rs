@@ -1,6 +1,7 @@
 //! `danmu watch`: the chat, live, in the terminal or as JSON Lines.
 
-use danmu_client::Overflow;
+use anyhow::Context;
+use danmu_client::{Overflow, Rooms};
 
 use crate::capture::{Capture, FAREWELL};
 use crate::exit::Exit;
@@ -27,13 +28,14 @@ pub(crate) struct Watch {
 impl Watch {
     /// Runs until it is stopped.
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
-        let stop = Stop::on_signals()?;
+        let stop = Stop::on_signals().context("cannot listen for signals")?;
         let capture = self.capture;
-        let mut rooms = capture.start()?;
+        let wanted = capture.wanted(printer)?;
+        let mut rooms = Rooms::start(capture.network.config()?, 1).context("cannot start the network thread")?;
         // Programs want every message, and people the newest.
         let overflow = if self.json { Overflow::Wait } else { Overflow::DropOldest };
         let mut events = rooms.subscribe(overflow);
-        for &room in &capture.rooms {
+        for &room in &wanted {
             rooms.add(room);
         }
         let count = rooms.rooms().count();
@@ -41,7 +43,7 @@ impl Watch {
         let mut follow = Follow::new(printer, show, capture.limits.types(), capture.give_up, count);
         follow.limit = capture.limits.limit;
         follow.until = capture.limits.until();
-        let ended = follow.run(&mut events, &stop, || false);
+        let ended = follow.run(&mut events, &stop, |_| false);
         let Sums { received, control, shown, left_out, lagged, lost } = follow.sums;
         drop(events);
         rooms.close(FAREWELL);

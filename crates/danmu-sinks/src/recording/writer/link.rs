@@ -1,11 +1,45 @@
-//! What the recorder keeps in memory of a link and of a wanted span, and how it lies in the file.
+//! Links and wanted spans: what the recorder counts and keeps of them in memory, and how it lies in the file.
 //!
 //! A row is written whole each time, under a number chosen when the link began: writing it twice is writing it once.
 
 use danmu_proto::RoomId;
 use rusqlite::{Connection, params};
 
-use super::Cause;
+/// Why messages were received and not stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// No packet, and the end of its link.
+    Malformed,
+    /// A packet over the size limit, and the end of its link.
+    Oversized,
+    /// A queue was full.
+    Overflow,
+    /// The recording could not be written.
+    Storage,
+    /// They were asked not to be: over `--limit`, or left out by `--type`.
+    Limit,
+}
+
+impl Cause {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Malformed, Self::Oversized, Self::Overflow, Self::Storage, Self::Limit];
+
+    /// Its name in the table `dropped`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Oversized => "oversized",
+            Self::Overflow => "overflow",
+            Self::Storage => "storage",
+            Self::Limit => "limit",
+        }
+    }
+
+    /// The cause with this name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|cause| cause.name() == name)
+    }
+}
 
 /// What became of all that links received.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,6 +138,9 @@ impl Link {
     }
 
     pub(super) fn join(&mut self, server: &str, joined_us: i64) {
+        if self.joined_us.is_some() {
+            return;
+        }
         server.clone_into(&mut self.server);
         self.joined_us = Some(joined_us);
         self.joins_with_commit = false;

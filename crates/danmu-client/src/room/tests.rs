@@ -1,0 +1,159 @@
+//! Thousands of rooms against one server, in simulated time and without a network.
+
+use std::collections::HashMap;
+
+use danmu_proto::{Sender, packet};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::time::timeout;
+
+use super::*;
+
+const S: fn(u64) -> Duration = Duration::from_secs;
+
+/// A server that answers logins and heartbeats, until it is told to do something else.
+struct Server {
+    orders: watch::Sender<Order>,
+    /// When it was dialled.
+    dials: Mutex<Vec<Instant>>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Order {
+    Serve,
+    Close,
+    Stall,
+}
+
+impl Server {
+    fn start() -> Arc<Self> {
+        Arc::new(Self { orders: watch::Sender::new(Order::Serve), dials: Mutex::default() })
+    }
+
+    fn dials(&self) -> Vec<Instant> {
+        self.dials.lock().unwrap().clone()
+    }
+}
+
+impl Dial for Arc<Server> {
+    type Io = DuplexStream;
+
+    async fn dial(&self, endpoint: &Endpoint) -> Result<DuplexStream, DialError> {
+        self.dials.lock().unwrap().push(Instant::now());
+        if endpoint.host == "dead" {
+            return Err(DialError::TimedOut { endpoint: endpoint.clone(), after: S(0) });
+        }
+        let (near, mut far) = duplex(1024);
+        let mut orders = self.orders.subscribe();
+        tokio::spawn(async move {
+            let order = tokio::select! {
+                biased;
+                order = orders.wait_for(|&order| order != Order::Serve) => *order.unwrap(),
+                () = serve(&mut far) => return,
+            };
+            if order == Order::Stall {
+                std::future::pending::<()>().await;
+            }
+        });
+        Ok(near)
+    }
+}
+
+async fn serve(io: &mut DuplexStream) {
+    let mut answer = Vec::new();
+    packet::encode(Sender::Server, b"type@=loginres/", &mut answer);
+    // It answers everything with `loginres`, which is as good as an answer to a heartbeat.
+    while io.read(&mut [0; 1024]).await.is_ok_and(|n| n > 0) && io.write_all(&answer).await.is_ok() {}
+}
+
+/// Rooms that share what [`Rooms`](crate::Rooms) share, and the events of all.
+fn open(server: &Arc<Server>, count: u64, config: Config) -> (Events, Vec<watch::Sender<bool>>) {
+    let shared = Arc::new(Shared::new(Arc::clone(server), config));
+    let hub = Arc::new(Hub::default());
+    let events = hub.subscribe(Overflow::DropOldest, 1 << 30);
+    let stops = (1..=count)
+        .map(|room| {
+            let (stop, stopped) = watch::channel(false);
+            tokio::spawn(keep_open(RoomId::new(room).unwrap(), Arc::clone(&shared), Arc::clone(&hub), stopped));
+            stop
+        })
+        .collect();
+    (events, stops)
+}
+
+async fn until_joined(events: &mut Events, count: usize) {
+    let mut joined = 0;
+    while joined < count {
+        joined += usize::from(matches!(events.next().await, Some(Event::Joined { .. })));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_thousand_rooms_dropped_at_once_are_back_within_the_budgets_time_and_never_over_it() {
+    let server = Server::start();
+    let (mut events, _stops) = open(&server, 2000, Config::default());
+    timeout(S(41), until_joined(&mut events, 2000)).await.expect("2000 rooms at 50 a second take 40 s");
+    sleep(S(61)).await;
+
+    server.orders.send_replace(Order::Close);
+    sleep(Duration::from_millis(10)).await;
+    assert_eq!(server.orders.receiver_count(), 0, "all are dropped");
+    server.orders.send_replace(Order::Serve);
+    // The shortest pause comes before the first.
+    timeout(S(43), until_joined(&mut events, 2000)).await.expect("so they do the second time");
+
+    let dials = server.dials();
+    assert_eq!(dials.len(), 4000, "each took one connection");
+    for pair in dials.windows(51) {
+        assert!(pair[50] - pair[0] >= S(1), "51 connections in {:?}", pair[50] - pair[0]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_rooms_stalled_at_once_are_all_found_within_their_deadline() {
+    let server = Server::start();
+    let clock = Clock::starting_at(0);
+    let config = Config { clock: clock.clone(), ..Config::default() };
+    let (mut events, _stops) = open(&server, 100, config);
+    until_joined(&mut events, 100).await;
+    sleep(S(10)).await;
+    let stalled_us = clock.now_us();
+    server.orders.send_replace(Order::Stall);
+    let mut lost = HashMap::new();
+    while lost.len() < 100 {
+        if let Some(Event::Lost { room, reason, at_us, .. }) = events.next().await
+            && reason.name() == "silence"
+        {
+            lost.entry(room).or_insert(at_us - stalled_us);
+        }
+    }
+    assert!(lost.values().all(|&us| us < 101_000_000), "{lost:?}");
+}
+
+/// The hosts that a room connects to, up to the first that it joins.
+async fn hosts(events: &mut Events, room: u64) -> Vec<String> {
+    let mut hosts = Vec::new();
+    loop {
+        match events.next().await.unwrap() {
+            event if event.room() != RoomId::new(room) => {}
+            Event::Status { status: Status::Connecting(server), .. } => hosts.push(server.host.clone()),
+            Event::Joined { .. } => return hosts,
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_room_learns_of_the_servers_the_next_one_knows() {
+    let server = Server::start();
+    let endpoints = ["dead", "alive", "other"].map(|host| Endpoint::tcp(host, 1)).to_vec();
+    let config = Config { endpoints, ..Config::default() };
+    let shared = Arc::new(Shared::new(Arc::clone(&server), config));
+    let hub = Arc::new(Hub::default());
+    let mut events = hub.subscribe(Overflow::Wait, 1 << 20);
+    let (_stop, stopped) = watch::channel(false);
+    for (room, expected) in [(1, &["dead", "alive"][..]), (2, &["alive"])] {
+        let room_id = RoomId::new(room).unwrap();
+        tokio::spawn(keep_open(room_id, Arc::clone(&shared), Arc::clone(&hub), stopped.clone()));
+        assert_eq!(hosts(&mut events, room).await, expected);
+    }
+}
