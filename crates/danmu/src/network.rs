@@ -15,6 +15,7 @@ use crate::printer::Printer;
 
 /// Options for how to reach Douyu.
 #[derive(Clone, clap::Args, Debug, Default)]
+#[command(next_help_heading = "Network")]
 pub(crate) struct Network {
     /// Servers to use instead of Douyu's: tcp://HOST:PORT, ws:// or wss://; repeatable
     #[arg(long, value_name = "URL")]

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp, Zoned};
 
 /// Options for which messages.
 #[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Which messages")]
 pub(crate) struct Select {
     /// Only this room; repeatable
     #[arg(long, value_name = "ROOM")]

@@ -36,6 +36,7 @@ pub(crate) struct Record {
 
 /// Options for how to store.
 #[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Recording")]
 pub(crate) struct Storage {
     /// The recording; with {date} in its name, another one each day
     #[arg(short, long, value_name = "FILE", default_value = "danmu.db")]

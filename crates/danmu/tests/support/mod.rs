@@ -24,6 +24,7 @@ pub fn danmu(arguments: &[&str]) -> Command {
         .env_remove("NO_COLOR")
         .env_remove("CLICOLOR_FORCE")
         .env_remove("DANMU_LOG");
+    command.env_remove("DANMU_PROXY");
     command.env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR")).stdin(Stdio::null());
     command
 }
