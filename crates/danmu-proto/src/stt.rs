@@ -31,7 +31,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Display, Write as _};
 use std::str::FromStr;
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 /// A key, a value or an item, still escaped: a slice of the payload that it stands in.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -288,13 +288,13 @@ impl Writer {
         struct Escape<'o>(&'o mut String);
         impl fmt::Write for Escape<'_> {
             fn write_str(&mut self, text: &str) -> fmt::Result {
-                for c in text.chars() {
-                    match c {
-                        '@' => self.0.push_str("@A"),
-                        '/' => self.0.push_str("@S"),
-                        c => self.0.push(c),
-                    }
+                let mut rest = text;
+                while let Some(at) = memchr2(b'@', b'/', rest.as_bytes()) {
+                    self.0.push_str(&rest[..at]);
+                    self.0.push_str(if rest.as_bytes()[at] == b'@' { "@A" } else { "@S" });
+                    rest = &rest[at + 1..];
                 }
+                self.0.push_str(rest);
                 Ok(())
             }
         }

@@ -46,6 +46,9 @@ fn the_command_line_is_checked_with_a_hint() {
     fails(&["simulate", "--rate", "-5"], 2, &["-5"]);
     fails(&["demo", "--rate", "nan"], 2, &["is no rate"]);
     fails(&["simulate", "--loop"], 2, &["--feed"]);
+    fails(&["simulate", "--chaos", "stall,frobnicate"], 2, &["\"frobnicate\" is no chaos mode", "half-open", "kick-all"]);
+    fails(&["simulate", "--chaos", "stall=soon"], 2, &["stall=1..5"]);
+    fails(&["simulate", "--legacy-tls"], 2, &["--wss"]);
     fails(&["search", "x.db", "--since", "yesterday-ish"], 2, &["is no time; write"]);
     fails(&["export", "x.db", "-o", "x.jsonl", "--format", "docx"], 2, &["is no format", "jsonl"]);
     fails(&["frobnicate"], 2, &["frobnicate"]);
@@ -207,4 +210,6 @@ fn a_feed_that_is_none_says_why() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     fails(&["simulate", "--tcp", &address], 1, &[&address]);
+    let nowhere = ["simulate", "--wss", "127.0.0.1:0", "--ca-out", "/no/such/folder/ca.pem"];
+    fails(&nowhere, 1, &["cannot write /no/such/folder/ca.pem"]);
 }
