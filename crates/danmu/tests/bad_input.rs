@@ -46,7 +46,11 @@ fn the_command_line_is_checked_with_a_hint() {
     fails(&["simulate", "--rate", "-5"], 2, &["-5"]);
     fails(&["demo", "--rate", "nan"], 2, &["is no rate"]);
     fails(&["simulate", "--loop"], 2, &["--feed"]);
-    fails(&["simulate", "--chaos", "stall,frobnicate"], 2, &["\"frobnicate\" is no chaos mode", "half-open", "kick-all"]);
+    fails(
+        &["simulate", "--chaos", "stall,frobnicate"],
+        2,
+        &["\"frobnicate\" is no chaos mode", "half-open", "kick-all"],
+    );
     fails(&["simulate", "--chaos", "stall=soon"], 2, &["stall=1..5"]);
     fails(&["simulate", "--legacy-tls"], 2, &["--wss"]);
     fails(&["search", "x.db", "--since", "yesterday-ish"], 2, &["is no time; write"]);

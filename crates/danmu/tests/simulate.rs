@@ -36,7 +36,8 @@ fn it_listens_where_it_is_told_to_and_nowhere_else() {
 
 #[test]
 fn what_went_wrong_is_counted_at_the_end() {
-    let ran = run(&["simulate", "--tcp", "127.0.0.1:0", "--chaos", "refuse=0.1", "--chaos", "trickle", "--for", "500ms"]);
+    let ran =
+        run(&["simulate", "--tcp", "127.0.0.1:0", "--chaos", "refuse=0.1", "--chaos", "trickle", "--for", "500ms"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(ran.out.contains("chaos refuse: ") && !ran.out.contains("trickle"), "{}", ran.out);
     assert!(ran.err.contains("0 connections accepted, at most 0 of them within a second"), "{}", ran.err);

@@ -68,8 +68,8 @@ struct Tls {
     #[arg(long, value_name = "ADDRESS")]
     wss: Vec<SocketAddr>,
     /// Offer only what Douyu's servers do: TLS 1.2, AES256-GCM-SHA384, static RSA
-    #[arg(long, requires = "wss")]
-    legacy_tls: bool,
+    #[arg(long = "legacy-tls", requires = "wss")]
+    legacy: bool,
     /// Write the certificate (PEM) that clients are to trust; a new one at each start
     #[arg(long, value_name = "FILE", requires = "wss")]
     ca_out: Option<PathBuf>,
@@ -124,7 +124,7 @@ impl Simulate {
         #[cfg(feature = "tls")]
         {
             config.wss.clone_from(&self.tls.wss);
-            config.tls.legacy = self.tls.legacy_tls;
+            config.tls.legacy = self.tls.legacy;
         }
         if !self.listens() {
             config.listen = vec![DEFAULT_ADDRESS];
