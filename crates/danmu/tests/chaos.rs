@@ -9,12 +9,13 @@ use std::thread;
 
 use support::{Ran, run, signal, simulate, wait};
 
-/// Chaos, and what the recorder says about it, if anything within the few seconds that it has.
+/// Chaos, and what the recorder says about it, if anything within the few seconds that it has. Where the system may say
+/// one thing or another, `|` stands between.
 const MODES: &[(&str, &str)] = &[
     ("refuse=2..3", "refused"),
     ("slow-accept=1..2", ""),
-    ("accept-and-close", "close"),
-    ("reset=1..2", "broke"),
+    ("accept-and-close", "close|broke"),
+    ("reset=1..2", "broke|close"),
     ("stall=1..2", ""),
     ("half-open=1..2", ""),
     ("trickle", ""),
@@ -44,7 +45,7 @@ fn holds(transport: &str, chaos: &str, says: &str) {
     let accepted = accepted(&wait(server));
     let what = format!("{chaos} over {transport} (SEED=1), {accepted} connections: {}", recorded.err);
     assert!([0, 3, 4].contains(&recorded.code), "{what}");
-    assert!(recorded.err.contains(says), "not a word of {says:?}: {what}");
+    assert!(says.split('|').any(|says| recorded.err.contains(says)), "not a word of {says:?}: {what}");
     // Pauses of 0.5 to 2, 1 to 4, 2 to 8 s: at most five in eight seconds, whatever goes wrong.
     assert!(accepted <= 6, "{what}");
     let verified = run(&["verify", db]);
