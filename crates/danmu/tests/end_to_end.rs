@@ -212,6 +212,18 @@ fn a_list_of_rooms_is_read_again_at_sighup() {
 }
 
 #[test]
+fn a_terminal_that_closes_ends_a_recorder_that_has_no_list_to_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = path(&folder, "x.db");
+    let server = talks(50.0);
+    let mut child = start(&["record", "7", "--server", &url(&server), "-o", &db]);
+    eventually("messages are sent", || server.sent().messages() > 5);
+    signal(&child, "-HUP");
+    eventually("it ends", || child.try_wait().unwrap().is_some());
+    is_sound(&db);
+}
+
+#[test]
 fn watch_prints_lines_for_people() {
     let server = plays([
         "type@=chatmsg/rid@=9999/uid@=1/nn@=小明/txt@=主播好 1@S2/cid@=a1/dms@=4/bnn@=小丑/bl@=12/",
