@@ -97,6 +97,16 @@ fn recording_into_a_recording_adds_to_it() {
 }
 
 #[test]
+fn a_recording_of_the_day_is_told_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = plays(evening(10));
+    let daily = path(&folder, "{date}.db");
+    let recorded = run(&["record", "9999", "--server", &url(&server), "-o", &daily, "--limit", "10"]);
+    let file = fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+    assert!(recorded.err.contains(&format!("{}: ", file.display())), "{}", recorded.err);
+}
+
+#[test]
 fn exactly_as_many_as_asked_for_are_stored_and_the_rest_is_counted() {
     let folder = tempfile::tempdir().unwrap();
     let db = path(&folder, "x.db");

@@ -102,7 +102,7 @@ pub(crate) fn run(capture: &Capture, storage: &Storage, watch: bool, printer: &m
     roster.set(&[]);
     roster.rooms.close(FAREWELL);
     let finished = writing.finish()?;
-    report(&finished, storage, printer);
+    report(&finished, printer);
     let ended = ended?;
     Ok(if finished.sums.add_up() { ended.exit() } else { Exit::Incomplete })
 }
@@ -135,9 +135,9 @@ impl Roster {
     }
 }
 
-fn report(finished: &Finished, storage: &Storage, printer: &mut Printer) {
+fn report(finished: &Finished, printer: &mut Printer) {
     let sums = finished.sums;
-    let output = storage.output.display();
+    let output = finished.path.display();
     printer.note(format_args!(
         "{output}: {} received = {} stored + {} control + {} duplicates + {} dropped",
         sums.received, sums.stored, sums.control, sums.duplicates, sums.dropped
