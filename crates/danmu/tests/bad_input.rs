@@ -167,6 +167,20 @@ fn a_second_recorder_is_told_who_is_first() {
 }
 
 #[test]
+fn a_recording_that_is_removed_meanwhile_is_not_complete() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = folder.path().join("x.db");
+    let server = talks(50.0);
+    let child = start(&["record", "7", "--server", &url(&server), "-o", db.to_str().unwrap()]);
+    eventually("messages are sent", || server.sent().messages() > 5);
+    fs::remove_file(&db).unwrap();
+    signal(&child, "-INT");
+    let ran = wait(child);
+    assert_eq!(ran.code, 5, "{}", ran.err);
+    assert!(ran.err.contains("x.db is gone"), "{}", ran.err);
+}
+
+#[test]
 fn a_target_that_cannot_be_written_is_said_before_anything_is_captured() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = folder.path().join("no/such/folder/x.db");

@@ -97,6 +97,16 @@ fn recording_into_a_recording_adds_to_it() {
 }
 
 #[test]
+fn a_recording_of_the_day_is_told_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = plays(evening(10));
+    let daily = path(&folder, "{date}.db");
+    let recorded = run(&["record", "9999", "--server", &url(&server), "-o", &daily, "--limit", "10"]);
+    let file = fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+    assert!(recorded.err.contains(&format!("{}: ", file.display())), "{}", recorded.err);
+}
+
+#[test]
 fn exactly_as_many_as_asked_for_are_stored_and_the_rest_is_counted() {
     let folder = tempfile::tempdir().unwrap();
     let db = path(&folder, "x.db");
@@ -208,6 +218,18 @@ fn a_list_of_rooms_is_read_again_at_sighup() {
     let recorded = wait(child);
     assert_eq!(recorded.code, 0, "{}", recorded.err);
     assert!(recorded.err.contains("rooms.txt, line 2: "), "{}", recorded.err);
+    is_sound(&db);
+}
+
+#[test]
+fn a_terminal_that_closes_ends_a_recorder_that_has_no_list_to_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = path(&folder, "x.db");
+    let server = talks(50.0);
+    let mut child = start(&["record", "7", "--server", &url(&server), "-o", &db]);
+    eventually("messages are sent", || server.sent().messages() > 5);
+    signal(&child, "-HUP");
+    eventually("it ends", || child.try_wait().unwrap().is_some());
     is_sound(&db);
 }
 

@@ -90,6 +90,8 @@ impl Recording {
             verified.check(*check, details(&look, sql))?;
         }
         verified.check(Check::Sums, sums(&look))?;
+        // What stops several checks of a kind is one fault.
+        verified.findings.dedup();
         Ok(verified)
     }
 }

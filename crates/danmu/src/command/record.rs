@@ -59,7 +59,9 @@ impl Record {
 /// Captures into a recording, and shows the chat if it is to be watched.
 pub(crate) fn run(capture: &Capture, storage: &Storage, watch: bool, printer: &mut Printer) -> anyhow::Result<Exit> {
     let stop = Stop::on_signals().context("cannot listen for signals")?;
-    let reload = Reload::on_signal().context("cannot listen for signals")?;
+    // Without a list there is nothing to read again, and a terminal that closes ends us as it ends others.
+    let reload = capture.rooms_file.as_ref().map(|_| Reload::on_signal()).transpose();
+    let reload = reload.context("cannot listen for signals")?;
     let mut options = RecorderOptions::default();
     options.commit_every = storage.commit_every;
     options.raw = !storage.no_raw;
@@ -86,7 +88,7 @@ pub(crate) fn run(capture: &Capture, storage: &Storage, watch: bool, printer: &m
     follow.limit = capture.limits.limit;
     follow.until = capture.limits.until();
     let ended = follow.run(&mut shown, &stop, |printer| {
-        if reload.take() {
+        if reload.as_ref().is_some_and(Reload::take) {
             match capture.wanted(printer) {
                 Ok(wanted) => roster.set(&wanted),
                 Err(error) => printer.warn(format_args!("rooms stay as they are: {}", in_one_line(&error))),
@@ -100,8 +102,8 @@ pub(crate) fn run(capture: &Capture, storage: &Storage, watch: bool, printer: &m
     roster.set(&[]);
     roster.rooms.close(FAREWELL);
     let finished = writing.finish()?;
+    report(&finished, printer);
     let ended = ended?;
-    report(&finished, storage, printer);
     Ok(if finished.sums.add_up() { ended.exit() } else { Exit::Incomplete })
 }
 
@@ -133,9 +135,9 @@ impl Roster {
     }
 }
 
-fn report(finished: &Finished, storage: &Storage, printer: &mut Printer) {
+fn report(finished: &Finished, printer: &mut Printer) {
     let sums = finished.sums;
-    let output = storage.output.display();
+    let output = finished.path.display();
     printer.note(format_args!(
         "{output}: {} received = {} stored + {} control + {} duplicates + {} dropped",
         sums.received, sums.stored, sums.control, sums.duplicates, sums.dropped
