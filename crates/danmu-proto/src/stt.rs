@@ -165,6 +165,18 @@ pub fn items(of: Value<'_>) -> Items<'_> {
     Items { rest: of }
 }
 
+/// The value of the first pair called `key`, a plain name; empty if there is none. Quick if that is the very first pair,
+/// as the type is: each payload is asked for it on arrival.
+pub(crate) fn first<'a>(of: Value<'a>, key: &str) -> Value<'a> {
+    let at_once = of.raw().strip_prefix(key.as_bytes()).and_then(|rest| rest.strip_prefix(b"@="));
+    if let Some(rest) = at_once {
+        let start = key.len() + 2;
+        let len = rest.iter().position(|&byte| byte == b'/').unwrap_or(rest.len());
+        return of.slice(start, start + len);
+    }
+    pairs(of).find(|(name, _)| name.raw() == key.as_bytes()).map_or_else(Value::default, |(_, value)| value)
+}
+
 /// Iterates over `(key, value)`.
 #[derive(Clone, Debug)]
 pub struct Pairs<'a>(Items<'a>);
