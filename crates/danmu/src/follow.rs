@@ -177,7 +177,7 @@ impl<'p> Follow<'p> {
                 }
                 self.last = Some(reason);
             }
-            Event::Gap { room, from_us, to_us, reason } => {
+            Event::Gap { room, from_us, to_us, reason } if few => {
                 let missed = duration::show(Duration::from_micros(to_us.abs_diff(from_us)));
                 self.printer.warn(format_args!("room {room}: nobody listened for {missed} ({})", reason.name()));
             }
