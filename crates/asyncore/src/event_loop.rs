@@ -1,6 +1,7 @@
 //! The loop: wait, note what happened, visit those to whom it happened.
 
 use std::{
+    collections::VecDeque,
     io,
     net::SocketAddr,
     time::{Duration, Instant},
@@ -10,6 +11,7 @@ use mio::{Events, Poll, Waker};
 
 use crate::{
     Address, Channel, Dispatcher, Dispatchers, Handle, Token,
+    handle::Command,
     resolve::{self, Resolver},
     visit::{Outcome, visit},
 };
@@ -25,6 +27,8 @@ pub struct Loop {
     poll: Poll,
     events: Events,
     dispatchers: Dispatchers,
+    /// What other threads have asked for and is not done yet: more than nothing between turns only after a panic.
+    commands: VecDeque<Command>,
     /// When everybody was last asked without a reason.
     asked_all: Instant,
 }
@@ -49,7 +53,13 @@ impl Loop {
         let poll = Poll::new()?;
         let handle = Handle::new(Waker::new(poll.registry(), WAKER)?);
         let dispatchers = Dispatchers::new(poll.registry().try_clone()?, handle, Resolver::new(Box::new(look_up)));
-        Ok(Self { poll, events: Events::with_capacity(EVENTS), dispatchers, asked_all: Instant::now() })
+        Ok(Self {
+            poll,
+            events: Events::with_capacity(EVENTS),
+            dispatchers,
+            commands: VecDeque::new(),
+            asked_all: Instant::now(),
+        })
     }
 
     /// See [`Dispatchers::connect`].
@@ -135,9 +145,10 @@ impl Loop {
             }
         }
         if self.events.iter().any(|event| event.token() == WAKER) {
-            for command in self.dispatchers.handle().take() {
-                self.dispatchers.apply(command);
-            }
+            self.commands.extend(self.dispatchers.handle().take());
+        }
+        while let Some(command) = self.commands.pop_front() {
+            self.dispatchers.apply(command);
         }
         self.dispatchers.ring(now);
         if ask_all.is_some_and(|every| now.saturating_duration_since(self.asked_all) >= every) {
@@ -154,7 +165,7 @@ impl Loop {
 
     /// Whether there is anything to run for: a dispatcher, or something that another thread has asked for.
     fn has_work(&self) -> bool {
-        !self.is_empty() || !self.handle().is_empty()
+        !self.is_empty() || !self.commands.is_empty() || !self.handle().is_empty()
     }
 
     fn ask_all(&mut self, now: Instant) {
@@ -164,7 +175,7 @@ impl Loop {
 
     /// How long to wait: not at all with work at hand, and never past a deadline.
     fn patience(&self, wait: Option<Duration>) -> Option<Duration> {
-        if self.dispatchers.ready_count() > 0 {
+        if self.dispatchers.ready_count() > 0 || !self.commands.is_empty() {
             return Some(Duration::ZERO);
         }
         let timer = self.dispatchers.next_timer().map(|at| at.saturating_duration_since(Instant::now()));

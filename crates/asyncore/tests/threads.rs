@@ -6,6 +6,7 @@ mod common;
 
 use std::{
     io::{Read, Write},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -138,4 +139,16 @@ fn other_threads_can_post_work_even_to_an_empty_loop() {
     run(&mut event_loop);
     receiver.recv().unwrap();
     accepter.join().unwrap();
+}
+
+#[test]
+fn work_that_panics_takes_nothing_else_with_it() {
+    let mut event_loop = Loop::new().unwrap();
+    let handle = event_loop.handle();
+    let (done, order) = mpsc::channel();
+    handle.post(|_| panic!("this one is meant to fail"));
+    handle.post(move |_| done.send("the next one").unwrap());
+    catch_unwind(AssertUnwindSafe(|| event_loop.run(None))).unwrap_err();
+    run(&mut event_loop);
+    assert_eq!(order.try_recv(), Ok("the next one"));
 }
