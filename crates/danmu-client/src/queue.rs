@@ -160,7 +160,8 @@ impl Queue {
 }
 
 impl State {
-    /// Takes messages out, oldest first, until the rest fits. Other events are few and stay.
+    /// Takes messages out, oldest first, until the rest fits. Other events are few and stay, unless they alone are too
+    /// much.
     fn drop_oldest(&mut self, limit_bytes: usize) {
         let mut kept = VecDeque::new();
         while self.bytes > limit_bytes {
@@ -172,6 +173,11 @@ impl State {
                 Some(other) => kept.push_back(other),
                 None => break,
             }
+        }
+        while self.bytes > limit_bytes
+            && let Some(event) = kept.pop_front()
+        {
+            self.bytes -= event.size_bytes();
         }
         while let Some(event) = kept.pop_back() {
             self.events.push_front(event);
@@ -202,7 +208,7 @@ impl Events {
 
     /// The next event, for threads without a runtime. Waits for it at most `patience`.
     pub fn wait(&mut self, patience: Duration) -> Result<Event, NoEvent> {
-        let until = Instant::now() + patience;
+        let until = Instant::now().checked_add(patience);
         let mut state = self.queue.lock();
         loop {
             if let Some(event) = self.queue.pop(&mut state) {
@@ -211,9 +217,10 @@ impl Events {
             if state.ended {
                 return Err(NoEvent::Ended);
             }
-            let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else {
+            let left = until.map_or(patience, |until| until.saturating_duration_since(Instant::now()));
+            if left.is_zero() {
                 return Err(NoEvent::TimedOut);
-            };
+            }
             (state, _) = self.queue.arrived.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
         }
     }
@@ -311,6 +318,32 @@ mod tests {
             got += u64::from(matches!(event, Event::Records(_)));
         }
         assert_eq!(lost + got, 100);
+    }
+
+    #[test]
+    fn a_viewer_that_does_not_read_is_bounded_also_when_nobody_talks() {
+        let hub = Hub::default();
+        let limit = Event::Lagged(0).size_bytes() * 10;
+        let mut viewer = hub.subscribe(Overflow::DropOldest, limit);
+        for i in 1..=100 {
+            hub.offer(&Event::Lagged(i));
+            assert!(viewer.queue.lock().bytes <= limit);
+        }
+        for i in 91..=100 {
+            assert_eq!(payload(viewer.wait(SOON)), format!("lagged {i}"), "the latest stay");
+        }
+        assert_eq!(viewer.wait(SOON).unwrap_err(), NoEvent::TimedOut);
+    }
+
+    #[test]
+    fn patience_may_be_without_end() {
+        let hub = Hub::default();
+        let mut events = hub.subscribe(Overflow::Wait, 1 << 20);
+        let reader = std::thread::spawn(move || [events.wait(Duration::MAX), events.wait(Duration::MAX)]);
+        hub.offer(&records("0"));
+        drop(hub);
+        let [first, end] = reader.join().unwrap();
+        assert!(matches!(first, Ok(Event::Records(_))) && end.unwrap_err() == NoEvent::Ended);
     }
 
     #[test]
