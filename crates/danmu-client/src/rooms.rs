@@ -119,6 +119,8 @@ impl IoThread {
         let thread = thread::Builder::new().name(format!("danmu-io-{number}")).spawn(move || {
             // A sender that is gone means the same as a word from it.
             let _ = runtime.block_on(stopped);
+            // Not to wait for a name that is being looked up: the system cannot be told to stop that.
+            runtime.shutdown_background();
         })?;
         Ok(Self { handle, stop: Some(stop), thread: Some(thread) })
     }
@@ -131,5 +133,26 @@ impl Drop for IoThread {
             // It only fails if a task panicked, which has been reported by then.
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_look_up_that_hangs_does_not_hold_up_the_end() {
+        let thread = IoThread::start(0).unwrap();
+        let (begun, begins) = mpsc::channel();
+        thread.handle.spawn_blocking(move || {
+            begun.send(()).unwrap();
+            thread::sleep(Duration::from_secs(5));
+        });
+        begins.recv().unwrap();
+        let start = Instant::now();
+        drop(thread);
+        assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
     }
 }
