@@ -51,7 +51,7 @@ impl<'a> Fields<'a> {
 
     /// The message's type on the wire: the first `type`, wherever it stands. Empty if there is none.
     pub fn kind(self) -> Cow<'a, str> {
-        self.text("type")
+        stt::first(self.0, "type").text()
     }
 
     /// Whether the payload holds bytes that are not UTF-8, so that text shows U+FFFD in their place.

@@ -327,9 +327,7 @@ messages! {
 
 /// The type of a payload, without looking at the rest of it. Empty if it has none.
 pub fn kind(payload: &[u8]) -> Cow<'_, str> {
-    stt::pairs(Value::unchecked(payload))
-        .find(|(key, _)| key.raw() == b"type")
-        .map_or_else(Cow::default, |(_, v)| v.text())
+    stt::first(Value::unchecked(payload), "type").text()
 }
 
 /// Whether `kind` is control: the session's business, counted on its link, and no message.

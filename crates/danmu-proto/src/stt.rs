@@ -31,7 +31,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Display, Write as _};
 use std::str::FromStr;
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 /// A key, a value or an item, still escaped: a slice of the payload that it stands in.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -165,6 +165,18 @@ pub fn items(of: Value<'_>) -> Items<'_> {
     Items { rest: of }
 }
 
+/// The value of the first pair called `key`, a plain name; empty if there is none. Quick if that is the very first pair,
+/// as the type is: each payload is asked for it on arrival.
+pub(crate) fn first<'a>(of: Value<'a>, key: &str) -> Value<'a> {
+    let at_once = of.raw().strip_prefix(key.as_bytes()).and_then(|rest| rest.strip_prefix(b"@="));
+    if let Some(rest) = at_once {
+        let start = key.len() + 2;
+        let len = rest.iter().position(|&byte| byte == b'/').unwrap_or(rest.len());
+        return of.slice(start, start + len);
+    }
+    pairs(of).find(|(name, _)| name.raw() == key.as_bytes()).map_or_else(Value::default, |(_, value)| value)
+}
+
 /// Iterates over `(key, value)`.
 #[derive(Clone, Debug)]
 pub struct Pairs<'a>(Items<'a>);
@@ -288,13 +300,13 @@ impl Writer {
         struct Escape<'o>(&'o mut String);
         impl fmt::Write for Escape<'_> {
             fn write_str(&mut self, text: &str) -> fmt::Result {
-                for c in text.chars() {
-                    match c {
-                        '@' => self.0.push_str("@A"),
-                        '/' => self.0.push_str("@S"),
-                        c => self.0.push(c),
-                    }
+                let mut rest = text;
+                while let Some(at) = memchr2(b'@', b'/', rest.as_bytes()) {
+                    self.0.push_str(&rest[..at]);
+                    self.0.push_str(if rest.as_bytes()[at] == b'@' { "@A" } else { "@S" });
+                    rest = &rest[at + 1..];
                 }
+                self.0.push_str(rest);
                 Ok(())
             }
         }

@@ -88,6 +88,17 @@ fn a_field_is_found_by_its_whole_name_wherever_it_stands() {
 }
 
 #[test]
+fn the_type_is_found_first_or_later_and_with_or_without_an_end() {
+    let kind = danmu_proto::message::kind;
+    assert_eq!(kind(b"type@=mrkl/rid@=7/"), "mrkl");
+    assert_eq!(kind(b"rid@=7/type@=mrkl/type@=x/"), "mrkl");
+    assert_eq!(kind(b"type@=mrkl"), "mrkl");
+    assert_eq!(kind(b"type@=a@Sb@=c/"), "a/b@=c");
+    assert_eq!(kind(b"type@=/type@=x/"), "");
+    assert_eq!(kind(b"types@=x/type=x/"), "");
+}
+
+#[test]
 fn empty_and_absent_differ() {
     let fields = Fields::new(b"el@=/");
     assert_eq!((fields.get("el").map(Value::is_empty), fields.get("lk")), (Some(true), None));

@@ -84,7 +84,7 @@ pub enum FeedError {
         /// The file.
         path: PathBuf,
         /// Where the packet should be.
-        at: usize,
+        at: u64,
         /// What is wrong with it.
         #[source]
         source: PacketError,
@@ -95,7 +95,7 @@ pub enum FeedError {
         /// The file.
         path: PathBuf,
         /// Where the packet begins.
-        at: usize,
+        at: u64,
     },
 }
 
@@ -198,24 +198,15 @@ fn lines(bytes: &[u8]) -> Vec<Vec<u8>> {
 
 fn packets(bytes: &[u8], path: &Path) -> Result<Vec<Vec<u8>>, FeedError> {
     let mut payloads = Vec::new();
-    let mut at = 0;
-    while at < bytes.len() {
-        let rest = &bytes[at..];
-        // A packet at a time, since each may be of either kind.
-        let from =
-            if rest.get(8..10) == Some(&Sender::Client.kind().to_le_bytes()) { Sender::Client } else { Sender::Server };
-        let length = rest.get(..4).map_or(0, |b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]) as usize);
-        let end = length.saturating_add(4).min(rest.len());
-        let before = payloads.len();
-        PacketDecoder::new(from)
-            .read(&rest[..end], |payload| payloads.push(payload.to_vec()))
-            .map_err(|source| FeedError::NoPacket { path: path.to_owned(), at, source })?;
-        if payloads.len() == before {
-            return Err(FeedError::CutOff { path: path.to_owned(), at });
-        }
-        at += end;
+    let mut decoder = PacketDecoder::any();
+    let read = decoder.read(bytes, |payload| payloads.push(payload.to_vec()));
+    let path = path.to_owned();
+    let at = decoder.position();
+    match read {
+        Err(source) => Err(FeedError::NoPacket { path, at, source }),
+        Ok(()) if decoder.is_mid_packet() => Err(FeedError::CutOff { path, at }),
+        Ok(()) => Ok(payloads),
     }
-    Ok(payloads)
 }
 
 /// Where the 32 hexadecimal digits of a payload's `cid` begin.

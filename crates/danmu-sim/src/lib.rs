@@ -4,12 +4,18 @@
 //! peer       the server's side of one conversation, without a socket
 //! scenario   what a room says: seeded, repeatable, without a clock
 //! feed       a scenario, or a tape of payloads from a file
-//! server     Simulator: all of it on TCP
+//! server     Simulator: all of it on TCP, WebSocket, and WebSocket over TLS (feature `tls`)
+//! tls        certificates of a test authority, and the odd TLS of Douyu's servers (feature `tls`)
+//! chaos      what goes wrong with which connection: seeded, repeatable, without a clock
 //! sent       what went out, to be compared with what came in
 //! ```
 
+pub mod chaos;
 mod connection;
+mod door;
+mod faults;
 pub mod feed;
+mod line;
 mod outbox;
 mod pace;
 pub mod peer;
@@ -17,10 +23,16 @@ mod rooms;
 pub mod scenario;
 pub mod sent;
 pub mod server;
+#[cfg(feature = "tls")]
+pub mod tls;
+mod wire;
 mod write;
 
+pub use chaos::{Chaos, ChaosError, Fault};
 pub use feed::{Feed, FeedError, Tape};
 pub use peer::Peer;
 pub use scenario::Scenario;
 pub use sent::Sent;
 pub use server::{Config, Simulator, StartError};
+#[cfg(feature = "tls")]
+pub use tls::{Certificate, Tls};

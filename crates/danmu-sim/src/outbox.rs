@@ -7,8 +7,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
+use std::task::Poll;
 
-use bytes::Buf as _;
+use bytes::Bytes;
 use tokio::sync::Notify;
 
 use crate::feed::Burst;
@@ -75,10 +76,6 @@ impl Outbox {
         self.overrun.get()
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.pending.get() == 0
-    }
-
     /// Waits for the next push. One that came before the call counts.
     pub(crate) async fn pushed(&self) {
         self.pushed.notified().await;
@@ -91,18 +88,18 @@ impl Outbox {
         }
     }
 
-    /// Writes as much as `write` takes. It gives [`io::ErrorKind::WouldBlock`] when it takes no more.
-    pub(crate) fn write(&self, mut write: impl FnMut(&[u8]) -> io::Result<usize>) -> io::Result<()> {
+    /// Writes as much as `write` takes now; ready when that was all.
+    pub(crate) fn poll_write(&self, mut write: impl FnMut(Bytes) -> Poll<io::Result<usize>>) -> Poll<io::Result<()>> {
         let mut queue = self.queue.borrow_mut();
         while let Some(front) = queue.front() {
-            let left = &front.burst.bytes[self.written.get()..];
-            let taken = match write(left) {
-                Ok(taken) => taken,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error),
+            let left = front.burst.bytes.slice(self.written.get()..);
+            let length = left.len();
+            let Poll::Ready(taken) = write(left)? else {
+                self.sent.notify_one();
+                return Poll::Pending;
             };
             self.pending.set(self.pending.get() - taken);
-            if taken < left.remaining() {
+            if taken < length {
                 self.written.set(self.written.get() + taken);
             } else {
                 self.written.set(0);
@@ -112,7 +109,7 @@ impl Outbox {
             }
         }
         self.sent.notify_one();
-        Ok(())
+        Poll::Ready(Ok(()))
     }
 
     /// The connection is over: counts what was written of the burst that was not finished.

@@ -53,6 +53,8 @@ pub struct Config {
     pub address: IpAddr,
     /// Tells the sessions of one server apart.
     pub session: u64,
+    /// Whether logins are answered. If not, they count for nothing.
+    pub answers_login: bool,
 }
 
 /// What the peer wants from the owner of its connection.
@@ -142,7 +144,7 @@ impl Talk {
         }
         self.heard = now;
         match &*request.kind() {
-            "loginreq" => {
+            "loginreq" if self.config.answers_login => {
                 self.logged_in = true;
                 self.say(&login_answer(&self.config));
                 self.say(&Writer::new().pair("type", "pingreq").pair("tick", unix_ms).finish());

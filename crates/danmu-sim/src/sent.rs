@@ -1,20 +1,30 @@
 //! Sent: what the simulator counts, so that a test can compare it with what arrived.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use danmu_proto::RoomId;
 
+use crate::chaos::Fault;
+
 /// Of closed connections, the counts of this many are kept in each room.
 const CLOSED_KEPT: usize = 256;
+/// The times of this many connections are kept.
+const ACCEPTS_KEPT: usize = 16_384;
 
 /// What was sent since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sent {
     /// Connections accepted.
     pub accepted: u64,
+    /// When they were, since the start; the last 16,384.
+    pub accepts: Vec<Duration>,
+    /// How often each mode of chaos did what it does, by its name; those that never did are not in here. Closed ports
+    /// count by the time that they are closed for, all others by the connection.
+    pub injected: BTreeMap<&'static str, u64>,
     /// Every room that was joined.
     pub rooms: BTreeMap<RoomId, RoomSent>,
 }
@@ -23,6 +33,18 @@ impl Sent {
     /// Messages put into sockets, over all rooms and connections.
     pub fn messages(&self) -> u64 {
         self.rooms.values().map(|room| room.messages).sum()
+    }
+
+    /// The most connections that were accepted within any stretch of time of this length.
+    pub fn peak_accepts(&self, within: Duration) -> usize {
+        let mut first = 0;
+        let stretch = |(last, &at): (usize, &Duration)| {
+            while at.saturating_sub(self.accepts[first]) >= within && first < last {
+                first += 1;
+            }
+            last + 1 - first
+        };
+        self.accepts.iter().enumerate().map(stretch).max().unwrap_or(0)
     }
 }
 
@@ -50,9 +72,12 @@ pub struct ConnectionSent {
 }
 
 /// The counts while they grow. The server's thread counts, any thread may ask.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Ledger {
+    start: Instant,
     accepted: AtomicU64,
+    accepts: Mutex<VecDeque<Duration>>,
+    injected: Mutex<BTreeMap<&'static str, u64>>,
     rooms: Mutex<BTreeMap<RoomId, Arc<RoomLedger>>>,
 }
 
@@ -73,9 +98,30 @@ pub(crate) struct Tally {
 }
 
 impl Ledger {
+    /// The books of a server that starts now.
+    pub(crate) fn new() -> Self {
+        Self {
+            start: Instant::now(),
+            accepted: AtomicU64::new(0),
+            accepts: Mutex::default(),
+            injected: Mutex::default(),
+            rooms: Mutex::default(),
+        }
+    }
+
     /// Counts a connection, and gives its number: 1, 2, 3 …
     pub(crate) fn accept(&self) -> u64 {
+        let mut accepts = lock(&self.accepts);
+        if accepts.len() == ACCEPTS_KEPT {
+            accepts.pop_front();
+        }
+        accepts.push_back(self.start.elapsed());
         self.accepted.fetch_add(1, Relaxed) + 1
+    }
+
+    /// Counts a fault that came true.
+    pub(crate) fn inject(&self, fault: Fault) {
+        *lock(&self.injected).entry(fault.name()).or_default() += 1;
     }
 
     pub(crate) fn room(&self, room: RoomId) -> Arc<RoomLedger> {
@@ -85,7 +131,12 @@ impl Ledger {
     pub(crate) fn sent(&self) -> Sent {
         let rooms = lock(&self.rooms);
         let rooms = rooms.iter().map(|(&room, ledger)| (room, ledger.sent())).collect();
-        Sent { accepted: self.accepted.load(Relaxed), rooms }
+        Sent {
+            accepted: self.accepted.load(Relaxed),
+            accepts: lock(&self.accepts).iter().copied().collect(),
+            injected: lock(&self.injected).clone(),
+            rooms,
+        }
     }
 }
 
@@ -148,7 +199,7 @@ mod tests {
 
     #[test]
     fn clients_that_come_and_go_cost_bounded_memory_and_are_still_counted() {
-        let ledger = Ledger::default();
+        let ledger = Ledger::new();
         let room = RoomId::new(1).unwrap();
         let client = SocketAddr::from(([127, 0, 0, 1], 1));
         let open = ledger.room(room).tally(client);
@@ -162,5 +213,19 @@ mod tests {
         assert_eq!(sent.messages, 2001);
         assert_eq!(sent.connections.len(), CLOSED_KEPT + 1);
         assert!(sent.connections[0].open);
+    }
+    #[test]
+    fn the_rate_of_connections_is_known_and_their_times_cost_bounded_memory() {
+        let accepts = [0, 100, 900, 1000, 1050, 1100, 3000].map(Duration::from_millis).to_vec();
+        let sent = Sent { accepts, ..Sent::default() };
+        let peak = |milliseconds| sent.peak_accepts(Duration::from_millis(milliseconds));
+        assert_eq!([peak(1), peak(200), peak(201), peak(1000), peak(60_000)], [1, 3, 4, 4, 7]);
+        assert_eq!(Sent::default().peak_accepts(Duration::from_secs(1)), 0);
+
+        let ledger = Ledger::new();
+        for number in 1..=20_000 {
+            assert_eq!(ledger.accept(), number);
+        }
+        assert_eq!((ledger.sent().accepted, ledger.sent().accepts.len()), (20_000, ACCEPTS_KEPT));
     }
 }

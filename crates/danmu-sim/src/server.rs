@@ -1,4 +1,4 @@
-//! The server: listens on TCP, and runs all rooms and connections on a thread of its own.
+//! The server: listens, and runs all rooms and connections on a thread of its own.
 //!
 //! ```text
 //! accept ─▶ connection (task) ─ peer ─ join ─▶ room (task) ─ scenario ─ burst ─▶ outbox of each listener
@@ -14,22 +14,26 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
-use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{self, Runtime};
 use tokio::sync::watch;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
-use crate::connection;
+use crate::chaos::{Chaos, Fault};
+use crate::connection::{self, Guest};
+use crate::door::{Door, Handshake};
+use crate::faults::Faults;
 use crate::feed::Feed;
 use crate::rooms::Rooms;
 use crate::sent::{Ledger, Sent};
+#[cfg(feature = "tls")]
+use crate::tls::{Authority, Tls};
 
-/// Connections that may wait to be accepted.
-const WAITING: u32 = 4096;
+/// How long to wait before what failed is tried again.
+const PAUSE: Duration = Duration::from_millis(50);
 /// How long clients may take to leave at the end.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -37,8 +41,16 @@ const FAREWELL: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// Addresses to listen on. Default `127.0.0.1:0`: any free port of this machine.
+    /// Addresses to listen on for plain TCP. Default `127.0.0.1:0`: any free port of this machine.
     pub listen: Vec<SocketAddr>,
+    /// Addresses to listen on for WebSocket. Default none.
+    pub ws: Vec<SocketAddr>,
+    /// Addresses to listen on for WebSocket over TLS. Default none.
+    #[cfg(feature = "tls")]
+    pub wss: Vec<SocketAddr>,
+    /// How TLS is spoken there.
+    #[cfg(feature = "tls")]
+    pub tls: Tls,
     /// Messages a second in each room, or payloads a second to each client that is played a tape. Default 5. With 0,
     /// rooms are silent and only requests are answered.
     pub rate: f64,
@@ -58,12 +70,19 @@ pub struct Config {
     /// How many bytes of talk may wait for a client before it is cut off as too slow. Default 16 MiB, beside what the
     /// system buffers. A tape waits instead.
     pub backlog: usize,
+    /// What is to go wrong, as the seed has it. Default nothing.
+    pub chaos: Chaos,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
             listen: vec![(Ipv4Addr::LOCALHOST, 0).into()],
+            ws: Vec::new(),
+            #[cfg(feature = "tls")]
+            wss: Vec::new(),
+            #[cfg(feature = "tls")]
+            tls: Tls::default(),
             rate: 5.0,
             rooms: None,
             feed: Feed::Scenario,
@@ -72,6 +91,7 @@ impl Default for Config {
             batch: Duration::from_millis(120),
             silence: Duration::from_secs(180),
             backlog: 16 << 20,
+            chaos: Chaos::default(),
         }
     }
 }
@@ -96,6 +116,14 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    /// OpenSSL gives no keys or certificates.
+    #[cfg(feature = "tls")]
+    #[error("cannot make a certificate for TLS")]
+    Certificate {
+        /// Why not.
+        #[source]
+        source: openssl::error::ErrorStack,
+    },
 }
 
 /// A danmu server on this machine. Stops when dropped.
@@ -114,6 +142,9 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Simulator {
     addresses: Vec<SocketAddr>,
+    urls: Vec<String>,
+    #[cfg(feature = "tls")]
+    ca_pem: Option<String>,
     ledger: Arc<Ledger>,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
@@ -122,18 +153,28 @@ pub struct Simulator {
 impl Simulator {
     /// Listens on all addresses, and serves until it is shut down or dropped. When this returns, clients can connect.
     pub fn start(config: Config) -> Result<Self, StartError> {
-        let ledger = Arc::new(Ledger::default());
+        let mut wanted: Vec<_> = config.listen.iter().map(|&address| (address, Handshake::Tcp)).collect();
+        wanted.extend(config.ws.iter().map(|&address| (address, Handshake::WebSocket)));
+        #[cfg(feature = "tls")]
+        let ca_pem = if config.wss.is_empty() {
+            None
+        } else {
+            let Authority { acceptor, ca_pem } =
+                Authority::new(config.tls).map_err(|source| StartError::Certificate { source })?;
+            wanted.extend(config.wss.iter().map(|&address| (address, Handshake::Tls(acceptor.clone()))));
+            Some(ca_pem)
+        };
+        let ledger = Arc::new(Ledger::new());
         let (stop, stopped) = watch::channel(false);
         let (report, reported) = mpsc::sync_channel(1);
         let serve = {
             let ledger = Arc::clone(&ledger);
             let stop = stop.clone();
             // The runtime is made and dropped in there, for another one may run where this is called.
-            move || match open(&config.listen) {
-                Ok((runtime, listeners)) => {
-                    let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
-                    let _ = report.send(Ok(addresses));
-                    run(&runtime, listeners, Rooms::new(config, ledger), stopped, &stop);
+            move || match open(&config, wanted) {
+                Ok((runtime, doors)) => {
+                    let _ = report.send(Ok(doors.iter().map(|door| (door.handshake.scheme(), door.address)).collect()));
+                    run(&runtime, doors, Rooms::new(config, ledger), stopped, &stop);
                 }
                 Err(error) => {
                     let _ = report.send(Err(error));
@@ -142,13 +183,34 @@ impl Simulator {
         };
         let thread = thread::Builder::new().name("danmu-sim".to_owned()).spawn(serve);
         let thread = thread.map_err(|source| StartError::Thread { source })?;
-        let addresses = reported.recv().expect("the thread reports before all else")?;
-        Ok(Self { addresses, ledger, stop, thread: Some(thread) })
+        let doors: Vec<_> = reported.recv().expect("the thread reports before all else")?;
+        let (urls, addresses) = doors.into_iter().map(|(scheme, at)| (format!("{scheme}://{at}"), at)).unzip();
+        Ok(Self {
+            addresses,
+            urls,
+            #[cfg(feature = "tls")]
+            ca_pem,
+            ledger,
+            stop,
+            thread: Some(thread),
+        })
     }
 
-    /// The addresses that it listens on, with their real ports, in the order of the configuration.
+    /// The addresses that it listens on, with their real ports: those for TCP, for WebSocket, and for
+    /// WebSocket over TLS, each in the order of the configuration.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// The same as URLs, such as `tcp://127.0.0.1:8601`.
+    pub fn urls(&self) -> &[String] {
+        &self.urls
+    }
+
+    /// The certificate of the authority that signed what the server shows, if it speaks TLS.
+    #[cfg(feature = "tls")]
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.ca_pem.as_deref()
     }
 
     /// What was sent so far.
@@ -177,36 +239,27 @@ impl Drop for Simulator {
     }
 }
 
-fn open(addresses: &[SocketAddr]) -> Result<(Runtime, Vec<TcpListener>), StartError> {
+fn open(config: &Config, wanted: Vec<(SocketAddr, Handshake)>) -> Result<(Runtime, Vec<Door>), StartError> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|source| StartError::Thread { source })?;
     let within = runtime.enter();
-    let listeners = addresses.iter().map(|&address| listen(address)).collect::<Result<_, _>>()?;
+    let doors = (0..).zip(wanted).map(|(number, (address, handshake))| Door::open(config, number, address, handshake));
+    let doors = doors.collect::<Result<_, _>>()?;
     drop(within);
-    Ok((runtime, listeners))
-}
-
-fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    let listen = || {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        socket.set_reuseaddr(cfg!(unix))?;
-        socket.bind(address)?;
-        socket.listen(WAITING)
-    };
-    listen().map_err(|source| StartError::Listen { address, source })
+    Ok((runtime, doors))
 }
 
 fn run(
     runtime: &Runtime,
-    listeners: Vec<TcpListener>,
+    doors: Vec<Door>,
     rooms: Rooms,
     mut stopped: watch::Receiver<bool>,
     stop: &watch::Sender<bool>,
 ) {
     LocalSet::new().block_on(runtime, async {
-        let rooms = Rc::new(rooms);
-        for listener in listeners {
-            spawn_local(accept(listener, Rc::clone(&rooms), stopped.clone()));
+        let server = Rc::new(Server { rooms: Rc::new(rooms), kick: watch::Sender::new(()) });
+        for door in doors {
+            spawn_local(attend(door, Rc::clone(&server), stopped.clone()));
         }
         let _ = stopped.wait_for(|&stopped| stopped).await;
         drop(stopped);
@@ -215,19 +268,48 @@ fn run(
     });
 }
 
-async fn accept(listener: TcpListener, rooms: Rc<Rooms>, mut stop: watch::Receiver<bool>) {
+/// What all connections share.
+pub(crate) struct Server {
+    pub(crate) rooms: Rc<Rooms>,
+    /// Drops them all.
+    pub(crate) kick: watch::Sender<()>,
+}
+
+/// Lets clients in until the end. Those whose fate it is to be refused find the port closed for a while.
+async fn attend(mut door: Door, server: Rc<Server>, mut stop: watch::Receiver<bool>) {
+    let Rooms { config, ledger, .. } = &*server.rooms;
+    let mut visitor = 0;
     loop {
+        let fate = config.chaos.fate(config.seed, door.number, visitor);
+        if let Some(time) = fate.time(Fault::Refuse) {
+            // If someone else was quicker to take the port, nobody reaches us there either.
+            let _ = door.shut();
+            ledger.inject(Fault::Refuse);
+            tokio::select! {
+                () = sleep(time.max(PAUSE)) => visitor += 1,
+                _ = stop.changed() => return,
+            }
+            continue;
+        }
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = door.accept() => accepted,
             _ = stop.changed() => return,
         };
         let Ok((stream, client)) = accepted else {
             // Mostly too many open files: some may be closed in a moment.
-            sleep(Duration::from_millis(50)).await;
+            sleep(PAUSE).await;
             continue;
         };
+        visitor += 1;
         // Without it, bursts wait for acknowledgements. A connection that refuses is about to end anyway.
         let _ = stream.set_nodelay(true);
-        spawn_local(connection::serve(stream, client, Rc::clone(&rooms), stop.clone()));
+        let guest = Guest {
+            session: ledger.accept(),
+            stream: Rc::new(stream),
+            address: client,
+            handshake: door.handshake.clone(),
+            faults: Rc::new(Faults::new(fate, Instant::now(), Arc::clone(ledger))),
+        };
+        spawn_local(connection::serve(guest, Rc::clone(&server), stop.clone()));
     }
 }

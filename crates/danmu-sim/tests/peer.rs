@@ -30,6 +30,7 @@ impl Script {
             rooms,
             address: Ipv4Addr::new(192, 0, 2, 7).into(),
             session: 1,
+            answers_login: true,
         };
         Self { peer: Peer::new(start, config), start, now: start }
     }
@@ -208,7 +209,13 @@ fn silence_ends_in_error_51() {
 
 #[test]
 fn a_limit_beyond_all_time_is_no_limit() {
-    let config = Config { silence: Duration::MAX, rooms: None, address: Ipv4Addr::LOCALHOST.into(), session: 1 };
+    let config = Config {
+        silence: Duration::MAX,
+        rooms: None,
+        address: Ipv4Addr::LOCALHOST.into(),
+        session: 1,
+        answers_login: true,
+    };
     let now = Instant::now();
     let mut peer = Peer::new(now, config);
     peer.tick(now + Duration::from_secs(86_400));

@@ -2,135 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod support;
+
 use std::collections::HashSet;
 use std::fs;
-use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::io::Write;
+use std::net::{Shutdown, TcpListener};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use danmu_proto::{Fields, PacketDecoder, RoomId, Sender, message, packet, request};
+use danmu_proto::{Fields, Sender, packet, request};
 use danmu_sim::{Config, Feed, FeedError, Scenario, Simulator, StartError, Tape};
 
-/// How long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-fn room(number: u64) -> RoomId {
-    RoomId::new(number).unwrap()
-}
-
-fn start(set: impl FnOnce(&mut Config)) -> Simulator {
-    let mut config = Config::default();
-    set(&mut config);
-    Simulator::start(config).unwrap()
-}
-
-/// A client on a plain socket.
-struct Viewer {
-    stream: TcpStream,
-    decoder: PacketDecoder,
-    /// Payloads that were read and not yet asked for.
-    heard: Vec<String>,
-}
-
-impl Viewer {
-    fn connect(simulator: &Simulator) -> Self {
-        Self::connect_to(simulator.addresses()[0])
-    }
-
-    fn connect_to(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-        Self { stream, decoder: PacketDecoder::new(Sender::Server), heard: Vec::new() }
-    }
-
-    /// Logged in and in the room.
-    fn joined(simulator: &Simulator, number: u64) -> Self {
-        Self::connect(simulator).join(number)
-    }
-
-    fn join(mut self, number: u64) -> Self {
-        self.say(&request::login(room(number)));
-        self.say(&request::join(room(number), request::ALL_GROUPS));
-        let kinds = self.hear(2).iter().map(|payload| kind(payload)).collect::<Vec<_>>();
-        assert_eq!(kinds, ["loginres", "pingreq"]);
-        // The join has no answer, but what is asked after it has.
-        self.say("type@=keeplive/tick@=20261122/");
-        let answer = "type@=keeplive/tick@=20261122/uc@=0/rap@=0/hot@=0/ahot@=0/";
-        let end = Instant::now() + PATIENCE;
-        while !self.heard.iter().any(|payload| payload == answer) {
-            assert!(self.read() && Instant::now() < end, "no answer among {:?}", self.heard);
-        }
-        self.heard.retain(|payload| payload != answer);
-        self
-    }
-
-    fn say(&mut self, payload: &str) {
-        let mut bytes = Vec::new();
-        packet::encode(Sender::Client, payload.as_bytes(), &mut bytes);
-        self.stream.write_all(&bytes).unwrap();
-    }
-
-    /// Reads what is there. Whether the server is still there too.
-    fn read(&mut self) -> bool {
-        let mut bytes = vec![0; 1 << 16];
-        match self.stream.read(&mut bytes) {
-            Ok(0) => false,
-            Ok(length) => {
-                let heard = &mut self.heard;
-                let each = |payload: &[u8]| heard.push(String::from_utf8(payload.to_vec()).unwrap());
-                self.decoder.read(&bytes[..length], each).unwrap();
-                true
-            }
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => true,
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => false,
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    /// The next `count` payloads.
-    #[track_caller]
-    fn hear(&mut self, count: usize) -> Vec<String> {
-        let end = Instant::now() + PATIENCE;
-        while self.heard.len() < count {
-            assert!(self.read(), "the server closed after {:?}", self.heard);
-            assert!(Instant::now() < end, "{} of {count} came", self.heard.len());
-        }
-        self.heard.drain(..count).collect()
-    }
-
-    /// All that comes in this time.
-    fn hear_for(&mut self, time: Duration) -> Vec<String> {
-        let end = Instant::now() + time;
-        while Instant::now() < end && self.read() {}
-        std::mem::take(&mut self.heard)
-    }
-
-    /// All that comes until the server closes.
-    #[track_caller]
-    fn hear_out(&mut self) -> Vec<String> {
-        let end = Instant::now() + PATIENCE;
-        while self.read() {
-            assert!(Instant::now() < end, "the server does not close");
-        }
-        std::mem::take(&mut self.heard)
-    }
-}
-
-fn kind(payload: &str) -> String {
-    message::kind(payload.as_bytes()).into_owned()
-}
-
-/// Waits for what becomes true in a moment.
-#[track_caller]
-fn eventually(what: impl Fn() -> bool) {
-    let end = Instant::now() + PATIENCE;
-    while !what() {
-        assert!(Instant::now() < end, "it did not happen");
-        thread::sleep(Duration::from_millis(5));
-    }
-}
+use support::{PATIENCE, Viewer, eventually, kind, room, start};
 
 #[test]
 fn the_worked_bytes_of_the_protocol_are_understood() {
@@ -139,14 +24,14 @@ fn the_worked_bytes_of_the_protocol_are_understood() {
     let login = b"\x25\0\0\0\x25\0\0\0\xb1\x02\0\0type@=loginreq/roomid@=9999/\0";
     let join = b"\x2e\0\0\0\x2e\0\0\0\xb1\x02\0\0type@=joingroup/rid@=9999/gid@=-9999/\0";
     let beat = b"\x14\0\0\0\x14\0\0\0\xb1\x02\0\0type@=mrkl/\0";
-    viewer.stream.write_all(login).unwrap();
+    viewer.send(login);
     let greeting = viewer.hear(2);
     assert_eq!(Fields::new(greeting[0].as_bytes()).text("ip"), "127.0.0.1");
     assert_eq!(kind(&greeting[1]), "pingreq");
-    viewer.stream.write_all(join).unwrap();
-    viewer.stream.write_all(beat).unwrap();
+    viewer.send(join);
+    viewer.send(beat);
     assert_eq!(viewer.hear(1), ["type@=mrkl/"]);
-    viewer.stream.write_all(b"\x16\0\0\0\x16\0\0\0\xb1\x02\0\0type@=logout/\0").unwrap();
+    viewer.send(b"\x16\0\0\0\x16\0\0\0\xb1\x02\0\0type@=logout/\0");
     assert!(viewer.hear_out().is_empty());
 }
 
@@ -160,10 +45,10 @@ fn requests_may_come_byte_by_byte_and_many_at_once() {
         packet::encode(Sender::Client, payload.as_bytes(), &mut bytes);
     }
     for byte in &bytes {
-        viewer.stream.write_all(&[*byte]).unwrap();
+        viewer.send(&[*byte]);
     }
     assert_eq!(viewer.hear(3).iter().map(|payload| kind(payload)).collect::<Vec<_>>(), ["loginres", "pingreq", "mrkl"]);
-    viewer.stream.write_all(&bytes).unwrap();
+    viewer.send(&bytes);
     assert_eq!(viewer.hear(3).len(), 3);
 }
 

@@ -133,7 +133,7 @@ pub enum OpenError {
         found: String,
     },
     /// The database is damaged.
-    #[error("{} is damaged; `danmu verify` says more", .path.display())]
+    #[error("{} is damaged; the `.recover` of the sqlite3 shell may save what is left", .path.display())]
     Damaged {
         /// The file.
         path: PathBuf,

@@ -6,7 +6,7 @@ use crate::command::{
     backup, decode, demo, doctor, export, optimize, record, reindex, room, search, simulate, stats, verify, watch,
 };
 use crate::exit::Exit;
-use crate::printer::{Color, Printer};
+use crate::printer::{self, Color, Printer};
 
 /// Captures the live chat (弹幕) of Douyu (斗鱼) rooms.
 #[derive(Debug, Parser)]
@@ -43,7 +43,8 @@ impl Common {
         let level =
             ["off", "danmu=debug,danmu_client=debug,danmu_sim=debug", "trace"][usize::from(self.verbose.min(2))];
         let filter = EnvFilter::try_from_env("DANMU_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+        let colour = printer::has_color(&std::io::stderr());
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colour).with_writer(std::io::stderr).init();
     }
 }
 

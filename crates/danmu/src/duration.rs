@@ -2,11 +2,18 @@
 
 use std::time::Duration;
 
+/// The longest that makes sense, and can be added to any time: a hundred years.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
+
 /// Reads a duration; for clap.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     let problem = || format!("{text:?} is no duration; write 90s, 5m, 1h30m or 250ms");
     let duration: jiff::SignedDuration = text.parse().map_err(|_| problem())?;
-    Duration::try_from(duration).ok().filter(|duration| !duration.is_zero()).ok_or_else(problem)
+    match Duration::try_from(duration) {
+        Ok(duration) if duration > LONGEST => Err(format!("{text:?} is longer than a hundred years; write less")),
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err(problem()),
+    }
 }
 
 /// Writes a duration for people: the two largest units.
@@ -34,6 +41,7 @@ mod tests {
             let error = parse(text).unwrap_err();
             assert!(error.contains("write 90s"), "{text}: {error}");
         }
+        assert!(parse("9223372036854775807s").unwrap_err().contains("a hundred years"));
     }
 
     #[test]

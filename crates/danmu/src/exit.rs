@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use danmu_client::directory::LookupError;
+use danmu_sinks::recording::writer::CommitError;
 
 /// The exit codes. 2, for a command line that cannot be understood, comes from clap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ impl Exit {
         match error.downcast_ref() {
             Some(LookupError::NoSuchRoom { .. }) => Self::NoSuchRoom,
             Some(LookupError::Unanswered { .. }) => Self::GivenUp,
+            // What was captured last is not in the recording.
+            None if error.is::<CommitError>() => Self::Incomplete,
             _ => Self::Failure,
         }
     }

@@ -65,7 +65,7 @@ impl Ended {
 /// Sums of what was followed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sums {
-    /// Payloads received.
+    /// Payloads received: the sum of the next four.
     pub(crate) received: u64,
     /// Control among them.
     pub(crate) control: u64,
@@ -177,7 +177,7 @@ impl<'p> Follow<'p> {
                 }
                 self.last = Some(reason);
             }
-            Event::Gap { room, from_us, to_us, reason } => {
+            Event::Gap { room, from_us, to_us, reason } if few => {
                 let missed = duration::show(Duration::from_micros(to_us.abs_diff(from_us)));
                 self.printer.warn(format_args!("room {room}: nobody listened for {missed} ({})", reason.name()));
             }
@@ -190,6 +190,7 @@ impl<'p> Follow<'p> {
                 self.printer.note(format_args!("room {room}: trying again in {pause} (failure {failures})"));
             }
             Event::Lagged(messages) => {
+                self.sums.received += messages;
                 self.sums.lagged += messages;
                 if !matches!(self.show, Show::Nothing) {
                     self.printer.warn(format_args!("{messages} messages not shown: the output is too slow"));
@@ -211,7 +212,8 @@ impl<'p> Follow<'p> {
                 continue;
             }
             match &mut self.show {
-                Show::Nothing => {}
+                // Whoever takes them counts them; the rest need not be looked at.
+                Show::Nothing => return Ok(()),
                 Show::Lines { all: false, .. } if !is_for_viewers(&summary) => {
                     self.sums.left_out += 1;
                     continue;
@@ -262,4 +264,25 @@ fn in_json(event: &Event) -> Option<entry::Event> {
         }
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use danmu_proto::{Batch, LinkId};
+
+    use super::*;
+
+    #[test]
+    fn what_came_too_fast_to_show_was_received_all_the_same() {
+        let mut printer = Printer::new(true);
+        let types = Types::new(["of none of them"]);
+        let mut follow = Follow::new(&mut printer, Show::lines(1, false), types, Patience(None), 1);
+        let mut batch = Batch::new();
+        batch.push(b"type@=loginres/", true);
+        batch.push(b"type@=chatmsg/txt@=hi/", false);
+        follow.event(Event::Records(batch.freeze(RoomId::new(1).unwrap(), LinkId(1), 0))).unwrap();
+        follow.event(Event::Lagged(5)).unwrap();
+        let Sums { received, control, shown, left_out, lagged, .. } = follow.sums;
+        assert_eq!((received, control, shown, left_out, lagged), (7, 1, 0, 1, 5));
+    }
 }

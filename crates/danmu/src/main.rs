@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         // The reader of our output has seen enough.
         Err(error) if error.downcast_ref::<Closed>().is_some_and(Closed::is_broken_pipe) => Exit::Done.into(),
         Err(error) => {
-            printer::error(format_args!("{error:#}"));
+            printer::error(printer::in_one_line(&error));
             Exit::of(&error).into()
         }
     }

@@ -8,6 +8,8 @@ use anstream::adapter::strip_str;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 
+use crate::text::safe;
+
 /// When to use colour.
 #[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
 pub(crate) enum Color {
@@ -35,6 +37,11 @@ fn choice(stream: &impl anstream::stream::RawStream) -> ColorChoice {
     }
 }
 
+/// Whether a stream gets colour.
+pub(crate) fn has_color(stream: &impl anstream::stream::RawStream) -> bool {
+    !matches!(choice(stream), ColorChoice::Never)
+}
+
 /// What happens to what a command has to say.
 #[derive(Debug)]
 pub(crate) struct Printer {
@@ -46,7 +53,7 @@ pub(crate) struct Printer {
 impl Printer {
     /// A printer; `quiet` keeps notes back, but no warning.
     pub(crate) fn new(quiet: bool) -> Self {
-        let plain = matches!(choice(&io::stdout()), ColorChoice::Never);
+        let plain = !has_color(&io::stdout());
         Self { quiet, plain, out: BufWriter::with_capacity(64 * 1024, io::stdout()) }
     }
 
@@ -91,12 +98,26 @@ impl Printer {
 
 /// [`Printer::warn`] for threads that print nothing else.
 pub(crate) fn warn(warning: impl Display) {
-    to_stderr(AnsiColor::Yellow.on_default(), "warning: ", warning);
+    to_stderr(AnsiColor::Yellow.on_default(), "warning: ", safe(&warning.to_string()));
 }
 
 /// Says why the program fails, in one line.
 pub(crate) fn error(error: impl Display) {
-    to_stderr(AnsiColor::Red.on_default().bold(), "error: ", error);
+    to_stderr(AnsiColor::Red.on_default().bold(), "error: ", safe(&error.to_string()));
+}
+
+/// An error and its causes in one line. Some say their cause themselves: nothing is said twice.
+pub(crate) fn in_one_line(error: &anyhow::Error) -> String {
+    let mut line = error.to_string();
+    let mut last = line.clone();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !line.ends_with(&cause) && !cause.ends_with(&last) {
+            line.push_str(": ");
+            line.push_str(&cause);
+        }
+        last = cause;
+    }
+    line
 }
 
 fn to_stderr(style: Style, prefix: &str, text: impl Display) {
@@ -126,5 +147,20 @@ impl std::error::Error for Closed {}
 impl From<io::Error> for Closed {
     fn from(error: io::Error) -> Self {
         Self(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn causes_are_said_once() {
+        let error = anyhow!("Error code 13: disk is full").context("disk is full").context("x.db cannot grow");
+        assert_eq!(in_one_line(&error), "x.db cannot grow: disk is full");
+        let error = anyhow!("no such file").context("cannot read x: no such file").context("no network");
+        assert_eq!(in_one_line(&error), "no network: cannot read x: no such file");
     }
 }

@@ -11,6 +11,9 @@ use jiff::tz::TimeZone;
 /// What stands for the day in a file's name.
 const DATE: &str = "{date}";
 
+/// Pause before a file that could not be opened is tried again.
+const RETRY_US: i64 = 60_000_000;
+
 /// Where recordings go.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
@@ -19,12 +22,14 @@ pub(crate) struct Target {
     zone: TimeZone,
     /// The day of the file that was opened last.
     day: Option<Date>,
+    /// When opening failed, if it did since; in microseconds since the Unix epoch.
+    failed_us: Option<i64>,
 }
 
 impl Target {
     /// Into `name`, or into what it stands for in `zone`.
     pub(crate) const fn new(name: PathBuf, options: RecorderOptions, zone: TimeZone) -> Self {
-        Self { name, options, zone, day: None }
+        Self { name, options, zone, day: None, failed_us: None }
     }
 
     /// Opens the file of this moment.
@@ -33,14 +38,18 @@ impl Target {
     /// It cannot be recorded into.
     pub(crate) fn open(&mut self, now_us: i64) -> Result<Recorder, OpenError> {
         let day = self.day(now_us);
+        self.failed_us = Some(now_us);
         let recorder = Recorder::open(self.path(day), self.options.clone(), now_us)?;
-        self.day = Some(day);
+        (self.day, self.failed_us) = (Some(day), None);
         Ok(recorder)
     }
 
-    /// Whether a new day has come since the last file was opened. Days never go back, whatever the clock does.
+    /// Whether a new day has come since the last file was opened. Days never go back, whatever the clock does. A file
+    /// that could not be opened is tried again after a while.
     pub(crate) fn is_over(&self, now_us: i64) -> bool {
-        self.is_daily() && self.day.is_some_and(|day| self.day(now_us) > day)
+        self.is_daily()
+            && self.failed_us.is_none_or(|failed_us| now_us.saturating_sub(failed_us) >= RETRY_US)
+            && self.day.is_some_and(|day| self.day(now_us) > day)
     }
 
     fn is_daily(&self) -> bool {
@@ -56,5 +65,35 @@ impl Target {
             Some(name) => Path::new(&name.replace(DATE, &day.to_string())).to_owned(),
             None => self.name.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY_US: i64 = 86_400_000_000;
+
+    #[test]
+    fn a_file_that_cannot_be_opened_is_tried_again_after_a_while() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = folder.path().join("{date}/x.db");
+        let mut target = Target::new(name, RecorderOptions::default(), TimeZone::UTC);
+        std::fs::create_dir(folder.path().join("1970-01-01")).unwrap();
+        drop(target.open(DAY_US - 1).unwrap());
+        assert!(target.is_over(DAY_US), "at once");
+        assert!(target.open(DAY_US).is_err(), "its folder is not there");
+        assert!(!target.is_over(DAY_US + RETRY_US - 1) && target.is_over(DAY_US + RETRY_US));
+        std::fs::create_dir(folder.path().join("1970-01-02")).unwrap();
+        drop(target.open(DAY_US + RETRY_US).unwrap());
+        assert!(!target.is_over(2 * DAY_US - 1) && target.is_over(2 * DAY_US));
+    }
+
+    #[test]
+    fn a_name_without_a_date_is_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut target = Target::new(folder.path().join("x.db"), RecorderOptions::default(), TimeZone::UTC);
+        drop(target.open(0).unwrap());
+        assert!(!target.is_over(1000 * DAY_US));
     }
 }

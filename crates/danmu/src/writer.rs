@@ -228,13 +228,13 @@ impl Trouble {
             Ok(()) => self.told_of_rotation = false,
             Err(Rotation::Open(error)) => {
                 if !std::mem::replace(&mut self.told_of_rotation, true) {
-                    let error = anyhow::Error::new(error);
-                    printer::warn(format_args!("no new file for the new day, so the old one goes on: {error:#}"));
+                    let error = printer::in_one_line(&anyhow::Error::new(error));
+                    printer::warn(format_args!("no new file for the new day, so the old one goes on: {error}"));
                 }
             }
             Err(Rotation::Finish(error)) => {
-                let error = anyhow::Error::new(error);
-                printer::warn(format_args!("the last messages of the old day may be missing: {error:#}"));
+                let error = printer::in_one_line(&anyhow::Error::new(error));
+                printer::warn(format_args!("the last messages of the old day may be missing: {error}"));
             }
         }
     }
@@ -250,8 +250,8 @@ impl Trouble {
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.told, true) {
-                    let error = anyhow::Error::new(error);
-                    printer::warn(format_args!("{error:#}; messages wait in memory, and it is tried every second"));
+                    let error = printer::in_one_line(&anyhow::Error::new(error));
+                    printer::warn(format_args!("{error}; messages wait in memory, and it is tried every second"));
                 }
                 if recorder.pending_bytes() > PENDING {
                     let dropped = recorder.drop_pending(clock.now_us());

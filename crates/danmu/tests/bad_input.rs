@@ -42,8 +42,17 @@ fn the_command_line_is_checked_with_a_hint() {
     fails(&["watch", "9999", "--server", "tcp://127.0.0.1:99999"], 2, &["1 to 65535"]);
     fails(&["watch", "9999", "--for", "soon"], 2, &["write 90s"]);
     fails(&["watch", "9999", "--limit", "-1"], 2, &["-1"]);
+    fails(&["watch", "9999", "--for", "9223372036854775807s"], 2, &["a hundred years"]);
     fails(&["simulate", "--rate", "-5"], 2, &["-5"]);
+    fails(&["demo", "--rate", "nan"], 2, &["is no rate"]);
     fails(&["simulate", "--loop"], 2, &["--feed"]);
+    fails(
+        &["simulate", "--chaos", "stall,frobnicate"],
+        2,
+        &["\"frobnicate\" is no chaos mode", "half-open", "kick-all"],
+    );
+    fails(&["simulate", "--chaos", "stall=soon"], 2, &["stall=1..5"]);
+    fails(&["simulate", "--legacy-tls"], 2, &["--wss"]);
     fails(&["search", "x.db", "--since", "yesterday-ish"], 2, &["is no time; write"]);
     fails(&["export", "x.db", "-o", "x.jsonl", "--format", "docx"], 2, &["is no format", "jsonl"]);
     fails(&["frobnicate"], 2, &["frobnicate"]);
@@ -61,6 +70,11 @@ fn a_refused_port_is_given_up_with_its_address() {
             arguments.extend(["-o", db.to_str().unwrap()]);
         }
         fails(&arguments, 4, &["given up", address, "refused"]);
+        if command == "record" {
+            let stats = run(&["stats", db.to_str().unwrap()]).out;
+            assert!(stats.contains("no messages") && stats.contains("listened 0.00 %"), "{stats}");
+            assert!(stats.contains(": start\n") && stats.contains("0 received"), "{stats}");
+        }
     }
 }
 
@@ -131,6 +145,8 @@ fn what_is_no_recording_is_turned_down_and_left_alone() {
         fails(&[command, &empty], 1, &[&empty]);
     }
     fails(&["export", &text, "-o", "-", "--format", "jsonl"], 1, &["no recording"]);
+    let evil = fails(&["stats", "no\u{1b}[2J.db"], 1, &["no\u{FFFD}[2J.db does not exist"]);
+    assert!(!evil.err.contains('\u{1b}'), "{:?}", evil.err);
     fails(&["record", "9999", "-o", &text, "--server", &refused()], 1, &["no recording"]);
     assert_eq!(fs::read(&text).unwrap(), b"these are my notes, and no database of any kind");
 }
@@ -148,6 +164,20 @@ fn a_second_recorder_is_told_who_is_first() {
     assert_eq!(run(&["stats", db]).code, 0);
     signal(&first, "-TERM");
     assert_eq!(wait(first).code, 0);
+}
+
+#[test]
+fn a_recording_that_is_removed_meanwhile_is_not_complete() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = folder.path().join("x.db");
+    let server = talks(50.0);
+    let child = start(&["record", "7", "--server", &url(&server), "-o", db.to_str().unwrap()]);
+    eventually("messages are sent", || server.sent().messages() > 5);
+    fs::remove_file(&db).unwrap();
+    signal(&child, "-INT");
+    let ran = wait(child);
+    assert_eq!(ran.code, 5, "{}", ran.err);
+    assert!(ran.err.contains("x.db is gone"), "{}", ran.err);
 }
 
 #[test]
@@ -198,4 +228,6 @@ fn a_feed_that_is_none_says_why() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     fails(&["simulate", "--tcp", &address], 1, &[&address]);
+    let nowhere = ["simulate", "--wss", "127.0.0.1:0", "--ca-out", "/no/such/folder/ca.pem"];
+    fails(&nowhere, 1, &["cannot write /no/such/folder/ca.pem"]);
 }

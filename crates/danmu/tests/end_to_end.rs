@@ -97,6 +97,16 @@ fn recording_into_a_recording_adds_to_it() {
 }
 
 #[test]
+fn a_recording_of_the_day_is_told_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = plays(evening(10));
+    let daily = path(&folder, "{date}.db");
+    let recorded = run(&["record", "9999", "--server", &url(&server), "-o", &daily, "--limit", "10"]);
+    let file = fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+    assert!(recorded.err.contains(&format!("{}: ", file.display())), "{}", recorded.err);
+}
+
+#[test]
 fn exactly_as_many_as_asked_for_are_stored_and_the_rest_is_counted() {
     let folder = tempfile::tempdir().unwrap();
     let db = path(&folder, "x.db");
@@ -106,6 +116,20 @@ fn exactly_as_many_as_asked_for_are_stored_and_the_rest_is_counted() {
     assert_eq!(sums(&recorded.err)["stored"], 777);
     assert_eq!(payloads(&db).len(), 777);
     is_sound(&db);
+}
+
+#[test]
+fn a_recorder_shows_no_more_than_it_stores_and_says_in_which_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let (db, list) = (path(&folder, "x.db"), path(&folder, "rooms.txt"));
+    fs::write(&list, "1\n2\n").unwrap();
+    let server = talks(500.0);
+    let arguments = ["record", "--rooms", &list, "--watch", "--limit", "20", "--server", &url(&server), "-o", &db];
+    let recorded = run(&arguments);
+    assert_eq!((recorded.code, sums(&recorded.err)["stored"]), (0, 20), "{}", recorded.err);
+    assert!((1..=20).contains(&recorded.out.lines().count()), "{}", recorded.out);
+    let rooms = recorded.out.lines().map(|line| line.split(' ').nth(1).unwrap());
+    assert!(rooms.into_iter().all(|room| room == "1" || room == "2"), "{}", recorded.out);
 }
 
 #[test]
@@ -198,6 +222,18 @@ fn a_list_of_rooms_is_read_again_at_sighup() {
 }
 
 #[test]
+fn a_terminal_that_closes_ends_a_recorder_that_has_no_list_to_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = path(&folder, "x.db");
+    let server = talks(50.0);
+    let mut child = start(&["record", "7", "--server", &url(&server), "-o", &db]);
+    eventually("messages are sent", || server.sent().messages() > 5);
+    signal(&child, "-HUP");
+    eventually("it ends", || child.try_wait().unwrap().is_some());
+    is_sound(&db);
+}
+
+#[test]
 fn watch_prints_lines_for_people() {
     let server = plays([
         "type@=chatmsg/rid@=9999/uid@=1/nn@=小明/txt@=主播好 1@S2/cid@=a1/dms@=4/bnn@=小丑/bl@=12/",
@@ -222,6 +258,13 @@ fn watch_has_colour_where_it_is_asked_for() {
 }
 
 #[test]
+fn the_log_has_no_colour_in_a_file() {
+    let server = plays(evening(1));
+    let watched = run(&["watch", "9999", "-v", "--server", &url(&server), "--limit", "1"]);
+    assert!(watched.err.contains("DEBUG") && !watched.err.contains('\u{1b}'), "{:?}", watched.err);
+}
+
+#[test]
 fn watch_gives_json_lines_of_exactly_what_was_asked_for() {
     let server = plays(evening(500));
     let arguments = ["watch", "9999", "--json", "--type", "chat", "--limit", "150", "-q", "--server", &url(&server)];
@@ -235,16 +278,24 @@ fn watch_gives_json_lines_of_exactly_what_was_asked_for() {
     assert_eq!(lines[0]["fields"]["txt"], "第3条 1/2 @all");
 }
 
+/// What a command gives a reader that leaves after a line, and how the command ends.
+#[track_caller]
+fn one_line_is_enough(arguments: &str) {
+    let command = format!("{} {arguments} | head -n 1 | wc -l; exit ${{PIPESTATUS[0]}}", env!("CARGO_BIN_EXE_danmu"));
+    let ran = std::process::Command::new("bash").args(["-c", &command]).output().unwrap();
+    assert_eq!((String::from_utf8_lossy(&ran.stdout).trim(), ran.status.code()), ("1", Some(0)), "{ran:?}");
+}
+
 #[test]
 fn a_reader_that_has_seen_enough_is_no_failure() {
-    let server = talks(500.0);
-    let command = format!(
-        "{} watch 1 --json -q --server {} | head -n 5 | wc -l; exit ${{PIPESTATUS[0]}}",
-        env!("CARGO_BIN_EXE_danmu"),
-        url(&server)
-    );
-    let ran = std::process::Command::new("bash").args(["-c", &command]).output().unwrap();
-    assert_eq!((String::from_utf8_lossy(&ran.stdout).trim(), ran.status.code()), ("5", Some(0)), "{ran:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let db = path(&folder, "x.db");
+    let server = plays(evening(3000));
+    run(&["record", "9999", "--server", &url(&server), "-o", &db, "--limit", "3000"]);
+    one_line_is_enough(&format!("export {db} -o - --format jsonl"));
+    one_line_is_enough(&format!("search {db} --limit 3000"));
+    let talk = talks(500.0);
+    one_line_is_enough(&format!("watch 1 --json -q --server {}", url(&talk)));
 }
 
 #[test]

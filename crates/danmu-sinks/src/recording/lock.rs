@@ -35,7 +35,8 @@ impl From<io::Error> for LockError {
 impl Lock {
     /// Takes the lock of the recording at `path`, without waiting.
     pub(super) fn take(path: &Path) -> Result<Self, LockError> {
-        let path = beside(path, ".lock");
+        // Beside the file itself, where SQLite puts its log too: who comes by a link must find the same lock.
+        let path = beside(&fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()), ".lock");
         let pid = process::id().to_string();
         loop {
             let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use super::raw::{Block, Stored};
 use super::reader::{ReadError, Recording};
@@ -80,24 +80,47 @@ impl Recording {
         // One look at the file, so that a recorder's commits in between do not look like faults.
         let look = self.conn.unchecked_transaction()?;
         let mut verified = Verified::default();
-        verified.add(Check::Database, database(&look)?);
-        let messages: i64 = look.query_row("SELECT count(*) FROM message", [], |row| row.get(0))?;
+        verified.check(Check::Database, database(&look))?;
+        let messages = verified.made(Check::Database, count(&look))?;
         verified.messages = messages.cast_unsigned();
-        let (raw, damages) = raw(&look)?;
+        let (raw, damages) = verified.made(Check::Raw, raw(&look))?;
         verified.raw = raw;
         verified.add(Check::Raw, damages);
         for (check, sql) in QUERIES {
-            verified.add(*check, details(&look, sql)?);
+            verified.check(*check, details(&look, sql))?;
         }
-        verified.add(Check::Sums, sums(&look)?);
+        verified.check(Check::Sums, sums(&look))?;
+        // What stops several checks of a kind is one fault.
+        verified.findings.dedup();
         Ok(verified)
     }
 }
 
 impl Verified {
+    fn check(&mut self, check: Check, details: rusqlite::Result<Vec<String>>) -> Result<(), ReadError> {
+        let details = self.made(check, details)?;
+        self.add(check, details);
+        Ok(())
+    }
+
+    /// What a check gave. If damage keeps it from being made, that is what it finds.
+    fn made<T: Default>(&mut self, check: Check, made: rusqlite::Result<T>) -> Result<T, ReadError> {
+        match made {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
+                self.add(check, [format!("cannot be checked: {error}")]);
+                Ok(T::default())
+            }
+            made => Ok(made?),
+        }
+    }
+
     fn add(&mut self, check: Check, details: impl IntoIterator<Item = String>) {
         self.findings.extend(details.into_iter().take(MOST_FINDINGS).map(|detail| Finding { check, detail }));
     }
+}
+
+fn count(conn: &Connection) -> rusqlite::Result<i64> {
+    conn.query_row("SELECT count(*) FROM message", [], |row| row.get(0))
 }
 
 fn database(conn: &Connection) -> rusqlite::Result<Vec<String>> {

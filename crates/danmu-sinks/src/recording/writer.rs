@@ -152,6 +152,8 @@ pub struct Committed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finished {
+    /// The recording.
+    pub path: PathBuf,
     /// What is in the file.
     pub committed: Committed,
     /// The sums over all links of this run.
@@ -467,7 +469,7 @@ impl Recorder {
         let small = self.committed.last_id.cast_unsigned() <= self.options.optimize_rows;
         let optimized = small && optimize::run(&mut self.conn).is_ok();
         let one_file = into_one_file(self.conn);
-        Ok(Finished { committed: self.committed, sums, optimized, one_file })
+        Ok(Finished { path: self.path, committed: self.committed, sums, optimized, one_file })
     }
 
     /// What is safe in the file.

@@ -153,9 +153,23 @@ fn verifying_finds_a_page_that_was_overwritten() {
     let middle = bytes.len() / 2 / 4096 * 4096;
     bytes[middle..middle + 100].fill(0xa5);
     fs::write(&path, bytes).unwrap();
-    let verified = Recording::open(&path).unwrap().verify();
-    let found = verified.map_or(true, |verified| !verified.is_sound());
-    assert!(found);
+    let verified = Recording::open(&path).unwrap().verify().unwrap();
+    assert!(!verified.is_sound());
+}
+
+#[test]
+fn verifying_goes_on_where_damage_stops_a_check() {
+    let (_folder, path) = folder();
+    recorded_in_commits_of(500, &path, 10);
+    let root = "SELECT rootpage FROM sqlite_schema WHERE name = 'message'";
+    let root: u32 = Connection::open(&path).unwrap().query_row(root, [], |row| row.get(0)).unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[(root as usize - 1) * 4096..root as usize * 4096].fill(0xa5);
+    fs::write(&path, bytes).unwrap();
+    let findings = Recording::open(&path).unwrap().verify().unwrap().findings;
+    assert!(findings.iter().any(|finding| finding.check == Check::Database), "{findings:?}");
+    let stopped = "order: cannot be checked: database disk image is malformed";
+    assert_eq!(findings.iter().filter(|finding| finding.to_string() == stopped).count(), 1, "{findings:?}");
 }
 
 #[test]

@@ -57,7 +57,7 @@ fn what_is_no_recording_is_turned_down() {
     let mut bytes = fs::read(&path).unwrap();
     bytes[100..4096].fill(0xa5);
     fs::write(&damaged, bytes).unwrap();
-    let words = "{} is damaged; `danmu verify` says more";
+    let words = "{} is damaged; the `.recover` of the sqlite3 shell may save what is left";
     turned_down(&damaged, words, words);
 
     turned_down(
@@ -116,6 +116,19 @@ fn a_second_recorder_is_told_who_the_first_is() {
     assert_eq!(reindex::reindex(&path).unwrap_err().to_string(), words);
     drop(recorder);
     listening(&path, NOON).finish(NOON).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_recorder_is_turned_down_by_whatever_name_it_comes() {
+    let (folder, path) = folder();
+    let recorder = listening(&path, NOON);
+    let link = folder.path().join("link.db");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let second = Recorder::open(&link, RecorderOptions::default(), NOON).err().unwrap();
+    assert!(matches!(second, OpenError::InUse { pid: Some(_), .. }), "{second}");
+    recorder.finish(NOON).unwrap();
+    listening(&link, NOON).finish(NOON).unwrap();
 }
 
 #[test]

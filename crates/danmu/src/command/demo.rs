@@ -9,9 +9,9 @@ use danmu_sim::{Config, Simulator};
 
 use crate::capture::{Capture, Limits, Patience};
 use crate::command::record::{self, Storage};
+use crate::command::simulate;
 use crate::duration;
 use crate::exit::Exit;
-use crate::follow::Show;
 use crate::network::Network;
 use crate::printer::Printer;
 
@@ -22,7 +22,7 @@ pub(crate) struct Demo {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1000))]
     rooms: u64,
     /// Messages a second in each room
-    #[arg(long, value_name = "N", default_value_t = 3.0)]
+    #[arg(long, value_name = "N", default_value_t = 3.0, value_parser = simulate::rate)]
     rate: f64,
     /// Stop after this long, such as 20s [default: at Ctrl-C]
     #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
@@ -55,8 +55,7 @@ impl Demo {
             give_up: Patience(Some(Duration::from_secs(10))),
         };
         let storage = Storage { output: self.output.clone(), commit_every: Duration::from_millis(200), no_raw: false };
-        let show = Show::lines(capture.rooms.len(), false);
-        let exit = record::run(&capture, &storage, show, printer)?;
+        let exit = record::run(&capture, &storage, true, printer)?;
         drop(simulator);
         let output = self.output.display();
         printer.note(format_args!(

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use danmu_sinks::export::{ExportOptions, to_file, to_output};
+use danmu_sinks::export::{ExportError, ExportOptions, to_file, to_output};
+use danmu_sinks::sink::SinkError;
 use danmu_sinks::{FORMATS, Format, Recording};
 
 use crate::exit::Exit;
-use crate::printer::Printer;
+use crate::printer::{Closed, Printer};
 use crate::select::Select;
 
 /// Write a recording in another format
@@ -50,7 +51,11 @@ impl Export {
         options.filter = self.select.filter();
         options.events = self.events;
         if output == Path::new("-") {
-            to_output(&recording, &options, format, Box::new(printer.raw()))?;
+            to_output(&recording, &options, format, Box::new(printer.raw())).map_err(|error| match error {
+                // A reader that went away is no failure here either.
+                ExportError::Sink(SinkError::Write(error)) => Closed::from(error).into(),
+                error => anyhow::Error::new(error),
+            })?;
         } else {
             let messages = to_file(&recording, &options, format, output)?;
             printer.note(format_args!("{messages} messages in {}", output.display()));

@@ -15,7 +15,7 @@ use crate::duration;
 use crate::exit::Exit;
 use crate::follow::{Follow, Show};
 use crate::lookout;
-use crate::printer::Printer;
+use crate::printer::{Printer, in_one_line};
 use crate::signal::{Reload, Stop};
 use crate::target::Target;
 use crate::writer::{Told, Writer};
@@ -52,15 +52,16 @@ pub(crate) struct Storage {
 impl Record {
     /// Runs until it is stopped.
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
-        let show = if self.watch { Show::lines(self.capture.rooms.len(), false) } else { Show::Nothing };
-        run(&self.capture, &self.storage, show, printer)
+        run(&self.capture, &self.storage, self.watch, printer)
     }
 }
 
-/// Captures into a recording and shows what is to be shown.
-pub(crate) fn run(capture: &Capture, storage: &Storage, show: Show, printer: &mut Printer) -> anyhow::Result<Exit> {
+/// Captures into a recording, and shows the chat if it is to be watched.
+pub(crate) fn run(capture: &Capture, storage: &Storage, watch: bool, printer: &mut Printer) -> anyhow::Result<Exit> {
     let stop = Stop::on_signals().context("cannot listen for signals")?;
-    let reload = Reload::on_signal().context("cannot listen for signals")?;
+    // Without a list there is nothing to read again, and a terminal that closes ends us as it ends others.
+    let reload = capture.rooms_file.as_ref().map(|_| Reload::on_signal()).transpose();
+    let reload = reload.context("cannot listen for signals")?;
     let mut options = RecorderOptions::default();
     options.commit_every = storage.commit_every;
     options.raw = !storage.no_raw;
@@ -81,13 +82,16 @@ pub(crate) fn run(capture: &Capture, storage: &Storage, show: Show, printer: &mu
     let mut roster = Roster { rooms, tell, clock };
     roster.set(&wanted);
     let writing = writer.start(recorded).context("cannot start the writer thread")?;
+    let show = if watch { Show::lines(wanted.len(), false) } else { Show::Nothing };
     let mut follow = Follow::new(printer, show, capture.limits.types(), capture.give_up, wanted.len());
+    // The writer counts what is stored; this keeps more from being shown.
+    follow.limit = capture.limits.limit;
     follow.until = capture.limits.until();
     let ended = follow.run(&mut shown, &stop, |printer| {
-        if reload.take() {
+        if reload.as_ref().is_some_and(Reload::take) {
             match capture.wanted(printer) {
                 Ok(wanted) => roster.set(&wanted),
-                Err(error) => printer.warn(format_args!("rooms stay as they are: {error:#}")),
+                Err(error) => printer.warn(format_args!("rooms stay as they are: {}", in_one_line(&error))),
             }
         }
         writing.is_full()
@@ -98,8 +102,8 @@ pub(crate) fn run(capture: &Capture, storage: &Storage, show: Show, printer: &mu
     roster.set(&[]);
     roster.rooms.close(FAREWELL);
     let finished = writing.finish()?;
+    report(&finished, printer);
     let ended = ended?;
-    report(&finished, storage, printer);
     Ok(if finished.sums.add_up() { ended.exit() } else { Exit::Incomplete })
 }
 
@@ -131,9 +135,9 @@ impl Roster {
     }
 }
 
-fn report(finished: &Finished, storage: &Storage, printer: &mut Printer) {
+fn report(finished: &Finished, printer: &mut Printer) {
     let sums = finished.sums;
-    let output = storage.output.display();
+    let output = finished.path.display();
     printer.note(format_args!(
         "{output}: {} received = {} stored + {} control + {} duplicates + {} dropped",
         sums.received, sums.stored, sums.control, sums.duplicates, sums.dropped

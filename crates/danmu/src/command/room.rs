@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::exit::Exit;
 use crate::network::Network;
-use crate::printer::{self, Printer};
+use crate::printer::{self, Printer, in_one_line};
 use crate::select;
 use crate::text::safe;
 
@@ -38,7 +38,7 @@ impl Room {
                     let error = error.into();
                     exit = Exit::of(&error);
                     printer.flush()?;
-                    printer::error(error);
+                    printer::error(in_one_line(&error));
                 }
             }
         }

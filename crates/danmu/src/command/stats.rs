@@ -14,6 +14,7 @@ use crate::exit::Exit;
 use crate::printer::{Closed, Printer};
 use crate::render::yuan;
 use crate::select::{Select, show};
+use crate::text::safe;
 
 /// Count what a recording holds, and what it missed
 #[derive(clap::Args, Debug)]
@@ -41,17 +42,20 @@ impl Stats {
 }
 
 fn print(counted: &Counted, printer: &mut Printer) -> Result<(), Closed> {
-    let (Some(first_us), Some(last_us)) = (counted.first_us, counted.last_us) else {
-        return printer.line("no messages");
-    };
-    printer.line(&format!("{} messages from {} to {}", counted.messages, show(first_us), show(last_us)))?;
+    // Without messages, it matters all the more whether anybody listened.
+    printer.line(&match (counted.first_us, counted.last_us) {
+        (Some(first_us), Some(last_us)) => {
+            format!("{} messages from {} to {}", counted.messages, show(first_us), show(last_us))
+        }
+        _ => "no messages".to_owned(),
+    })?;
     for (room, stats) in &counted.rooms {
         printer.line("")?;
         printer.line(&format!("room {room}: {}", in_words(stats)))?;
         let mut types: Vec<_> = stats.types.iter().collect();
         types.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
         for (kind, count) in types {
-            printer.line(&format!("  {count:>9}  {}", crate::text::safe(kind)))?;
+            printer.line(&format!("  {count:>9}  {}", safe(kind)))?;
         }
         if let Some(coverage) = &stats.coverage {
             printer.line(&format!("  listened {}", covered(coverage)))?;
@@ -67,7 +71,7 @@ fn print(counted: &Counted, printer: &mut Printer) -> Result<(), Closed> {
         sums.received, sums.stored, sums.control, sums.duplicates, sums.dropped
     ))?;
     for (cause, count) in &counted.dropped {
-        printer.line(&format!("  {count:>9}  dropped: {cause}"))?;
+        printer.line(&format!("  {count:>9}  dropped: {}", safe(cause)))?;
     }
     for link in counted.off() {
         printer.warn(format_args!("the sums of link {} do not add up: see danmu verify", link.id));
@@ -90,7 +94,7 @@ fn covered(coverage: &Coverage) -> String {
 
 fn missed(gap: &Gap) -> String {
     let length = duration::show(Duration::from_micros(gap.to_us.abs_diff(gap.from_us)));
-    format!("{} to {}, {length}: {}", show(gap.from_us), show(gap.to_us), gap.reason)
+    format!("{} to {}, {length}: {}", show(gap.from_us), show(gap.to_us), safe(&gap.reason))
 }
 
 fn in_json(counted: &Counted) -> Value {

@@ -6,6 +6,7 @@ use danmu_sinks::Recording;
 
 use crate::exit::Exit;
 use crate::printer::Printer;
+use crate::text::safe;
 
 /// Check a recording: the database, the raw payloads, the sums and the ledger
 #[derive(clap::Args, Debug)]
@@ -19,7 +20,7 @@ impl Verify {
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let verified = Recording::open(&self.recording)?.verify()?;
         for finding in &verified.findings {
-            printer.line(&finding.to_string())?;
+            printer.line(&safe(&finding.to_string()))?;
         }
         let recording = self.recording.display();
         if verified.findings.is_empty() {

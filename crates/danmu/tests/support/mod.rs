@@ -88,6 +88,19 @@ fn read(mut from: impl std::io::Read + Send + 'static) -> std::thread::JoinHandl
     })
 }
 
+/// A server in a process of its own, for a minute at most, and its address.
+#[track_caller]
+pub fn simulate(arguments: &[&str]) -> (Child, String) {
+    let mut server = start(&[&["simulate", "--for", "60s"], arguments].concat());
+    let mut line = Vec::new();
+    // Byte by byte, so that nothing of what comes later is taken out of the pipe.
+    let mut byte = [0];
+    while std::io::Read::read(server.stdout.as_mut().unwrap(), &mut byte).unwrap() > 0 && byte[0] != b'\n' {
+        line.extend(byte);
+    }
+    (server, String::from_utf8(line).unwrap())
+}
+
 /// Sends a signal to a process that this test started.
 pub fn signal(child: &Child, signal: &str) {
     let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
