@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
@@ -61,6 +61,13 @@ pub fn now_us() -> i64 {
     Clock::system().now_us()
 }
 
+/// The moment `wait` from now, or one that is as good as never where clocks cannot say that.
+pub(crate) fn after(wait: Duration) -> Instant {
+    const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+    let now = Instant::now();
+    now.checked_add(wait).unwrap_or_else(|| now + NEVER)
+}
+
 fn wall_us() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
@@ -68,7 +75,6 @@ fn wall_us() -> i64 {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicI64;
-    use std::time::Duration;
 
     use tokio::time::sleep;
 

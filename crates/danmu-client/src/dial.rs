@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
+use crate::clock::after;
 use crate::config::{Config, Family};
 use crate::endpoint::{Endpoint, Transport};
 use crate::proxy::{Proxy, ProxyError};
@@ -264,7 +265,7 @@ impl Dial for Net {
     type Io = Connection;
 
     async fn dial(&self, endpoint: &Endpoint) -> Result<Connection, DialError> {
-        let end = Instant::now() + self.connect;
+        let end = after(self.connect);
         let (host, port) = match &self.proxy {
             Some(proxy) => (&proxy.host, proxy.port),
             None => (&endpoint.host, endpoint.port),

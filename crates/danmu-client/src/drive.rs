@@ -235,7 +235,7 @@ impl Flow {
 
     fn deadline(&self, blocked: Duration) -> Option<Instant> {
         match self {
-            Self::Blocked { since } => Some(*since + blocked),
+            Self::Blocked { since } => since.checked_add(blocked),
             Self::Open | Self::Dropping { .. } => None,
         }
     }

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::backoff::Backoff;
 use crate::budget::Budget;
-use crate::clock::Clock;
+use crate::clock::{Clock, after};
 use crate::config::Config;
 use crate::dial::{Dial, DialError, Net};
 use crate::drive::{Ended, drive};
@@ -136,7 +136,7 @@ async fn connect_and_drive<D: Dial>(
     let Shared { config, dial, pool, .. } = shared;
     out.status(Status::Connecting(Arc::clone(&server)));
     let begun_us = out.clock.now_us();
-    let deadline = Instant::now() + config.connect;
+    let deadline = after(config.connect);
     let dialled = match stopped(stop, timeout_at(deadline, dial.dial(&server))).await {
         Some(Ok(dialled)) => dialled,
         Some(Err(_)) => Err(DialError::TimedOut { endpoint: Endpoint::clone(&server), after: config.connect }),

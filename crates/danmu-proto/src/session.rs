@@ -23,7 +23,7 @@ use crate::packet::{self, MAX_LENGTH, PacketDecoder, PacketError, Sender};
 use crate::record::{Batch, RoomId};
 use crate::request;
 
-/// What a session needs to know.
+/// What a session needs to know. A time of [`Duration::MAX`] never comes.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
@@ -195,11 +195,12 @@ pub struct Session {
 /// How long to wait if nothing at all is due.
 const FAR: Duration = Duration::from_secs(3600);
 
+/// `until` is absent where the time allowed is longer than clocks can say: for ever.
 #[derive(Clone, Debug)]
 enum State {
-    LoggingIn { until: Instant },
+    LoggingIn { until: Option<Instant> },
     LoggedIn { joined: bool },
-    Leaving { until: Instant, joined: bool },
+    Leaving { until: Option<Instant>, joined: bool },
     Closed(Reason),
 }
 
@@ -208,7 +209,7 @@ impl Session {
     pub fn new(now: Instant, config: Config) -> Self {
         let mut session = Self {
             decoder: PacketDecoder::with_limit(Sender::Server, config.max_length),
-            state: State::LoggingIn { until: now + config.login },
+            state: State::LoggingIn { until: now.checked_add(config.login) },
             unsent: Vec::new(),
             joined: false,
             last_beat: now,
@@ -259,8 +260,8 @@ impl Session {
         self.ticked = now;
         match self.state {
             State::Closed(_) => return,
-            State::Leaving { until, .. } if now >= until => return self.close(Reason::LoggedOut),
-            State::LoggingIn { until } if self.paused.is_none() && now >= until => {
+            State::Leaving { until: Some(until), .. } if now >= until => return self.close(Reason::LoggedOut),
+            State::LoggingIn { until: Some(until) } if self.paused.is_none() && now >= until => {
                 return self.close(Reason::NoLogin(self.config.login));
             }
             _ => {}
@@ -289,8 +290,8 @@ impl Session {
             return Output::Joined;
         }
         let own = match self.state {
-            State::LoggingIn { until } if self.paused.is_none() => Some(until),
-            State::Leaving { until, .. } => Some(until),
+            State::LoggingIn { until } if self.paused.is_none() => until,
+            State::Leaving { until, .. } => until,
             _ => None,
         };
         let next = [own, self.beat_at(), self.silent_at(), self.unfinished_at()].into_iter().flatten().min();
@@ -322,7 +323,7 @@ impl Session {
             State::Closed(_) | State::Leaving { .. } => {}
             State::LoggingIn { .. } | State::LoggedIn { .. } => {
                 self.send(&request::logout());
-                self.state = State::Leaving { until: now + self.config.logout, joined: self.is_joined() };
+                self.state = State::Leaving { until: now.checked_add(self.config.logout), joined: self.is_joined() };
             }
         }
     }
@@ -360,7 +361,7 @@ impl Session {
         self.heard = (self.heard + pause).min(now);
         self.began = self.began.map(|began| (began + pause).min(now));
         if let State::LoggingIn { until } = &mut self.state {
-            *until += pause;
+            *until = until.and_then(|until| until.checked_add(pause));
         }
     }
 
@@ -398,16 +399,16 @@ impl Session {
 
     fn beat_at(&self) -> Option<Instant> {
         let due = self.beating && matches!(self.state, State::LoggedIn { .. });
-        due.then(|| self.last_beat + self.config.heartbeat)
+        self.last_beat.checked_add(self.config.heartbeat).filter(|_| due)
     }
 
     fn silent_at(&self) -> Option<Instant> {
         let due = self.beating && self.paused.is_none() && matches!(self.state, State::LoggedIn { .. });
-        due.then(|| self.heard + self.config.silence)
+        self.heard.checked_add(self.config.silence).filter(|_| due)
     }
 
     fn unfinished_at(&self) -> Option<Instant> {
-        self.began.filter(|_| self.paused.is_none()).map(|began| began + self.config.packet)
+        self.began?.checked_add(self.config.packet).filter(|_| self.paused.is_none())
     }
 }
 

@@ -239,15 +239,13 @@ pub(crate) trait Summarize {
     }
 }
 
-/// The first positive `rid` is not the room that was joined. 0 and negative numbers mean the whole site.
 /// The room that a message itself names: the first positive `rid`. 0 and negative numbers mean the whole site.
 pub fn own_room(fields: Fields<'_>) -> Option<RoomId> {
     fields.all("rid").find_map(|rid| rid.number().and_then(RoomId::new))
 }
 
 fn is_foreign(fields: Fields<'_>, joined: RoomId) -> bool {
-    let first = fields.all("rid").find_map(|rid| positive(rid.number::<i64>()));
-    first.is_some_and(|rid| rid != joined.as_i64())
+    own_room(fields).is_some_and(|room| room != joined)
 }
 
 /// Text that says something.

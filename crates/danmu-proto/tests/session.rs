@@ -326,6 +326,34 @@ fn ticks_early_and_often_harm_nothing() {
 }
 
 #[test]
+fn times_without_end_never_come() {
+    let patient = || {
+        Script::with(|config| {
+            (config.heartbeat, config.login, config.silence) = (Duration::MAX, Duration::MAX, Duration::MAX);
+            (config.packet, config.logout) = (Duration::MAX, Duration::MAX);
+        })
+        .clear()
+    };
+    patient().after(10_000).gives(&[]);
+    let joined = || {
+        patient()
+            .call(Session::pause_reading)
+            .after(1)
+            .call(Session::resume_reading)
+            .server_says("type@=loginres/")
+            .clear()
+    };
+    joined().server_sends(&wire("a@=1/")[..5]).after(10_000).gives(&[]);
+    joined()
+        .call(Session::logout)
+        .gives(&["> type@=logout/"])
+        .after(10_000)
+        .gives(&[])
+        .server_closes()
+        .gives(&["logged out"]);
+}
+
+#[test]
 fn requests_of_ones_own_are_sent_in_order() {
     Script::joined()
         .call(|session, _| session.send("type@=sub/mt@=online_vip_list/"))

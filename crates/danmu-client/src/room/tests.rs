@@ -83,7 +83,8 @@ fn open(server: &Arc<Server>, count: u64, config: Config) -> (Events, Vec<watch:
 async fn until_joined(events: &mut Events, count: usize) {
     let mut joined = 0;
     while joined < count {
-        joined += usize::from(matches!(events.next().await, Some(Event::Joined { .. })));
+        let event = events.next().await.expect("rooms do not end");
+        joined += usize::from(matches!(event, Event::Joined { .. }));
     }
 }
 
@@ -156,4 +157,14 @@ async fn what_one_room_learns_of_the_servers_the_next_one_knows() {
         tokio::spawn(keep_open(room_id, Arc::clone(&shared), Arc::clone(&hub), stopped.clone()));
         assert_eq!(hosts(&mut events, room).await, expected);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn patience_may_be_without_end() {
+    let server = Server::start();
+    let mut config = Config::default();
+    (config.connect, config.blocked, config.silence, config.packet) =
+        (Duration::MAX, Duration::MAX, Duration::MAX, Duration::MAX);
+    let (mut events, _stops) = open(&server, 1, config);
+    timeout(S(2), until_joined(&mut events, 1)).await.expect("no panic on the way");
 }

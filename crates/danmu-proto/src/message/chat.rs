@@ -12,7 +12,7 @@ use crate::summary::{
 view! {
     /// `chatmsg`: a line of chat.
     Chat {
-        /// Room that it was said in. Not always the one that was joined: see `Summary::foreign`.
+        /// Room that it was said in. Not always the one that was joined: see [`Flags::FOREIGN`].
         room: Option<i64> = "rid",
         /// Account number of the sender.
         user: Option<u64> = "uid",
