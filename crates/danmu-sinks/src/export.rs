@@ -11,7 +11,8 @@ use crate::entry::Event;
 use crate::filter::Filter;
 use crate::recording::ledger::Gap;
 use crate::recording::reader::{ReadError, Recording};
-use crate::sink::{Format, Output, SinkError};
+use crate::recording::row::Row;
+use crate::sink::{Format, Opening, Options, Output, SinkError, Zone};
 
 /// Why there is no export. A file that was there before is as it was.
 #[derive(Debug, Error)]
@@ -48,6 +49,10 @@ pub struct ExportOptions {
     pub filter: Filter,
     /// Whether gaps are written between the messages, in formats that have a place for them. Default false.
     pub events: bool,
+    /// The zone of times that are written for people.
+    pub zone: Zone,
+    /// What the format leaves a choice of.
+    pub options: Options,
 }
 
 /// Exports into a file, which appears, or takes the place of another, only once it is whole. Gives how many messages.
@@ -83,15 +88,37 @@ pub fn to_output(
     format: &Format,
     out: Output<'_>,
 ) -> Result<u64, ExportError> {
-    let mut sink = (format.open)(out);
+    let mut rows = recording.messages(&options.filter)?;
+    let mut rows = std::iter::from_fn(|| {
+        let row = rows.next()?;
+        Some(row.and_then(|mut row| {
+            if (format.payload_of)(&row.summary, &options.options) {
+                rows.complete(&mut row)?;
+            }
+            Ok(row)
+        }))
+    })
+    .peekable();
+    let catalog = recording.catalog()?;
+    let first = rows.peek().and_then(|row| row.as_ref().ok());
+    let mut opening = opening(recording, options, first)?;
+    if let Some(counts) = format.counted {
+        let mut count = 0;
+        for row in recording.messages(&options.filter)? {
+            count += u64::from(counts(&row?.entry(), &opening));
+        }
+        opening.count = Some(count);
+    }
+    let mut sink = (format.open)(out, &opening)?;
     let mut gaps = if options.events { gaps(recording, &options.filter)? } else { Vec::new() }.into_iter().peekable();
     let mut messages = 0;
-    for row in recording.messages(&options.filter)?.with_payloads() {
-        let row = row?;
+    for row in rows {
+        let mut row = row?;
         // A gap stands before the first message that was heard after it.
         while let Some(gap) = gaps.next_if(|gap| gap.to_us <= row.received_us) {
             sink.event(&Event::Gap(gap))?;
         }
+        catalog.complete(&mut row.summary);
         sink.message(&row.entry())?;
         messages += 1;
     }
@@ -100,6 +127,29 @@ pub fn to_output(
     }
     sink.finish()?;
     Ok(messages)
+}
+
+/// What the file begins with. Of several rooms nothing is said.
+fn opening(recording: &Recording, options: &ExportOptions, first: Option<&Row>) -> Result<Opening, ReadError> {
+    let mut opening = Opening {
+        zero_us: first.map(|row| row.received_us),
+        zone: options.zone.clone(),
+        options: options.options.clone(),
+        ..Opening::default()
+    };
+    let rooms = recording.rooms()?;
+    opening.room = match (&*options.filter.rooms, &*rooms) {
+        (&[room], _) | ([], &[room]) => Some(room),
+        _ => None,
+    };
+    if let Some(room) = opening.room {
+        let at_us = opening.zero_us.unwrap_or(i64::MAX);
+        let states = recording.room_states(room)?;
+        // As it was then; what was learnt first if that was later.
+        let then = states.iter().rev().find(|(known_us, _)| *known_us <= at_us).or(states.first());
+        opening.state = then.map(|(_, state)| state.clone()).unwrap_or_default();
+    }
+    Ok(opening)
 }
 
 /// The gaps of the filter's rooms in the filter's time, by their ends.

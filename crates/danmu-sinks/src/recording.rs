@@ -4,6 +4,7 @@
 //! |-------------|-----------------------------------------------------------------|-------------------------------|
 //! | [`writer`]  | adds messages while they come                                   | one recorder, under the lock  |
 //! | [`reader`]  | gives them back: messages, search, gaps                         | anyone, also meanwhile        |
+//! | [`about`]   | gives what is known of rooms and gifts                          | anyone, also meanwhile        |
 //! | [`stats`]   | counts them                                                     | anyone                        |
 //! | [`verify`]  | finds what is wrong with it                                     | anyone                        |
 //! | [`backup`]  | copies it whole                                                 | anyone                        |
@@ -20,6 +21,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use thiserror::Error;
 
+pub mod about;
 pub mod backup;
 pub mod ledger;
 mod lock;

@@ -1,6 +1,7 @@
 //! Which messages of a recording: the options that `export`, `search` and `stats` share.
 
 use danmu_client::RoomId;
+use danmu_sinks::filter::{Gifts, Pattern};
 use danmu_sinks::{Filter, Types};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -25,6 +26,33 @@ pub(crate) struct Select {
     /// Only before this time
     #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
     until: Option<Timestamp>,
+    /// Only text that this regular expression is found in; (?i) at its start: upper and lower case alike
+    #[arg(long = "match", value_name = "REGEX")]
+    pattern: Option<Pattern>,
+    /// Only of people who wear this fan medal; repeatable
+    #[arg(long, value_name = "NAME")]
+    medal: Vec<String>,
+    /// Only of people whose fan medal has this level or a higher one
+    #[arg(long, value_name = "LEVEL")]
+    min_medal_level: Option<u32>,
+    /// Only of people of this level or a higher one
+    #[arg(long, value_name = "LEVEL")]
+    min_level: Option<u32>,
+    /// Which gifts: all, those that cost something, or none
+    #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
+    gifts: WhichGifts,
+    /// Of what is given or paid, only what cost so many yuan or more; chat is let through
+    #[arg(long, value_name = "YUAN", value_parser = fen)]
+    min_price: Option<u64>,
+}
+
+/// [`Gifts`], for the command line.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum WhichGifts {
+    #[default]
+    All,
+    Paid,
+    None,
 }
 
 impl Select {
@@ -37,11 +65,28 @@ impl Select {
             since_us: self.since.map(Timestamp::as_microsecond),
             until_us: self.until.map(Timestamp::as_microsecond),
             words: Vec::new(),
+            pattern: self.pattern.clone(),
+            medals: self.medal.clone(),
+            min_medal_level: self.min_medal_level,
+            min_level: self.min_level,
+            gifts: match self.gifts {
+                WhichGifts::All => Gifts::All,
+                WhichGifts::Paid => Gifts::Paid,
+                WhichGifts::None => Gifts::None,
+            },
+            min_price_fen: self.min_price,
         }
     }
 }
 
-fn time(text: &str) -> Result<Timestamp, String> {
+/// Reads yuan as fen.
+fn fen(text: &str) -> Result<u64, String> {
+    let yuan: Option<f64> = text.parse().ok().filter(|yuan| (0.0..=1e12).contains(yuan));
+    yuan.map(|yuan| (yuan * 100.0).round() as u64)
+        .ok_or_else(|| format!("{text:?} is no price; write yuan, such as 30 or 0.1"))
+}
+
+pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
     time_at(text, &Zoned::now())
 }
 
@@ -67,6 +112,14 @@ pub(crate) fn show(us: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn prices_are_read_as_yuan() {
+        assert_eq!([fen("30"), fen("0.1"), fen("0")], [Ok(3000), Ok(10), Ok(0)]);
+        for text in ["", "free", "-1", "nan", "inf", "1e300"] {
+            assert!(fen(text).is_err_and(|error| error.contains("is no price; write yuan")), "{text}");
+        }
+    }
 
     #[test]
     fn times_are_read_as_people_write_them() {

@@ -54,6 +54,8 @@ fn the_command_line_is_checked_with_a_hint() {
     fails(&["simulate", "--chaos", "stall=soon"], 2, &["stall=1..5"]);
     fails(&["simulate", "--legacy-tls"], 2, &["--wss"]);
     fails(&["search", "x.db", "--since", "yesterday-ish"], 2, &["is no time; write"]);
+    fails(&["search", "x.db", "--match", "("], 2, &["is no regular expression: unclosed group"]);
+    fails(&["search", "x.db", "--min-price", "free"], 2, &["is no price; write yuan"]);
     fails(&["export", "x.db", "-o", "x.jsonl", "--format", "docx"], 2, &["is no format", "jsonl"]);
     fails(&["frobnicate"], 2, &["frobnicate"]);
 }

@@ -29,11 +29,30 @@ use crate::sink::{Format, Output, Sink, SinkError};
 pub const FORMAT: Format = Format {
     name: "jsonl",
     about: "JSON Lines, one object a message",
-    open: |out| Box::new(JsonLines { out, line: Vec::new() }),
+    takes: &["events", "no-fields"],
+    payload_of: |_, options| options.jsonl.fields,
+    grows: true,
+    counted: None,
+    open: |out, opening| Ok(Box::new(JsonLines { out, fields: opening.options.jsonl.fields, line: Vec::new() })),
 };
+
+/// What may be chosen.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// Whether lines have `fields`. Default true.
+    pub fields: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { fields: true }
+    }
+}
 
 struct JsonLines<'a> {
     out: Output<'a>,
+    fields: bool,
     /// A line while it is made: JSON is written a few bytes at a time.
     line: Vec<u8>,
 }
@@ -41,7 +60,8 @@ struct JsonLines<'a> {
 impl Sink for JsonLines<'_> {
     fn message(&mut self, entry: &Entry<'_>) -> Result<(), SinkError> {
         self.line.clear();
-        write_message(&mut self.line, entry)?;
+        let payload = entry.payload.filter(|_| self.fields);
+        write_message(&mut self.line, &Entry { payload, ..*entry })?;
         Ok(self.out.write_all(&self.line)?)
     }
 

@@ -11,7 +11,11 @@ use crate::sink::{Format, Output, Sink, SinkError};
 pub const FORMAT: Format = Format {
     name: "packets",
     about: "packets back to back, exact",
-    open: |out| Box::new(Packets { out, packet: Vec::new() }),
+    takes: &[],
+    payload_of: |_, _| true,
+    grows: true,
+    counted: None,
+    open: |out, _| Ok(Box::new(Packets { out, packet: Vec::new() })),
 };
 
 struct Packets<'a> {

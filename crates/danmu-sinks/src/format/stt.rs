@@ -6,7 +6,15 @@ use crate::entry::Entry;
 use crate::sink::{Format, Output, Sink, SinkError};
 
 /// Payloads as lines.
-pub const FORMAT: Format = Format { name: "stt", about: "raw payloads, one a line", open: |out| Box::new(Stt(out)) };
+pub const FORMAT: Format = Format {
+    name: "stt",
+    about: "raw payloads, one a line",
+    takes: &[],
+    payload_of: |_, _| true,
+    grows: true,
+    counted: None,
+    open: |out, _| Ok(Box::new(Stt(out))),
+};
 
 struct Stt<'a>(Output<'a>);
 

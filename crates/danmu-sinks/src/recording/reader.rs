@@ -12,7 +12,7 @@ use super::ledger::{self, Coverage, Gap, Listened, Wanted};
 use super::raw::{Block, RawError, Stored};
 use super::row::{self, Row};
 use super::{OpenError, open_to_read, optimize};
-use crate::filter::Filter;
+use crate::filter::{self, Filter};
 
 /// Why reading stopped.
 #[derive(Debug, Error)]
@@ -46,7 +46,9 @@ impl Recording {
     /// Opens a recording, also one that is recorded into.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let path = path.as_ref();
-        Ok(Self { conn: open_to_read(path)?, path: path.to_owned() })
+        let conn = open_to_read(path)?;
+        filter::teach(&conn).map_err(|source| OpenError::of(path, source))?;
+        Ok(Self { conn, path: path.to_owned() })
     }
 
     /// Where it is.
@@ -231,8 +233,8 @@ impl<'r> Messages<'r> {
         Ok(())
     }
 
-    /// Gives a row its payload, if there is one.
-    fn complete(&mut self, row: &mut Row) -> Result<(), ReadError> {
+    /// Gives a row that came from here its payload, if there is one.
+    pub(crate) fn complete(&mut self, row: &mut Row) -> Result<(), ReadError> {
         if !self.block.as_ref().is_some_and(|block| block.has(row.seq)) {
             let stored = Stored::find(&self.recording.conn, row.seq)?;
             let covers = |stored: &Stored| row.seq.saturating_sub(stored.first_id) < stored.count;

@@ -8,6 +8,7 @@ use std::time::Instant;
 use danmu_proto::{Message, PacketDecoder, Sender, Summary, stt};
 use danmu_sinks::export::{ExportOptions, to_file, to_output};
 use danmu_sinks::format::jsonl;
+use danmu_sinks::sink::Opening;
 use danmu_sinks::{Entry, Event, FORMATS, Filter, Format, Gap, Recording};
 
 use crate::support::*;
@@ -290,9 +291,9 @@ fn a_flushed_sink_keeps_nothing_back() {
     }
     let summary = Summary::default();
     let entry = Entry { seq: None, room: None, received_us: None, summary: &summary, payload: Some(b"type@=x/") };
-    for format in FORMATS {
+    for format in FORMATS.iter().filter(|format| format.grows) {
         let out = Shared::default();
-        let mut sink = (format.open)(Box::new(io::BufWriter::new(out.clone())));
+        let mut sink = (format.open)(Box::new(io::BufWriter::new(out.clone())), &Opening::default()).unwrap();
         sink.message(&entry).unwrap();
         sink.flush().unwrap();
         assert!(!out.0.lock().unwrap().is_empty(), "{}", format.name);

@@ -1,6 +1,9 @@
 //! Reading: filters, time ranges, search.
 
 use danmu_proto::LinkId;
+use danmu_proto::summary::GiftKind;
+use danmu_sinks::filter::{Gifts, Pattern};
+use danmu_sinks::recording::writer::CatalogGift;
 use danmu_sinks::{Filter, Recording, Types};
 use proptest::prelude::*;
 
@@ -42,6 +45,54 @@ fn finds(recording: &Recording, filter: &Filter, expected: &[i64]) {
     assert_eq!(newest, expected, "newest first: {filter:?}");
 }
 
+/// A gift of 500 yuan, one that is free, one that nobody knows, a super chat of 30 yuan, and chat.
+fn priced() -> (tempfile::TempDir, Recording) {
+    let (folder, path) = folder();
+    let mut recorder = listening(&path, NOON);
+    for (id, fen) in [(20004, Some(50_000)), (192, Some(0)), (7, None)] {
+        recorder.gift(CatalogGift { kind: GiftKind::Gift, id, name: None, price_fen: fen });
+    }
+    let fan = "type@=chatmsg/rid@=9999/nn@=小明/txt@=hi/bnn@=小丑/bl@=12/brid@=1/level@=30/".to_owned();
+    let lines = [gift(1, 20004, 2), gift(1, 192, 100), gift(1, 7, 1), superchat(1, 3000), chat(1, "a", "b"), fan];
+    recorder.records(&heard(LINK, room(9999), NOON, &lines));
+    recorder.commit(NOON).unwrap();
+    drop(recorder);
+    (folder, Recording::open(path).unwrap())
+}
+
+#[test]
+fn filters_know_what_things_cost_and_who_wears_what() {
+    let (_folder, recording) = priced();
+    let gifts = |gifts| Filter { gifts, ..Filter::default() };
+    finds(&recording, &gifts(Gifts::All), &[1, 2, 3, 4, 5, 6]);
+    finds(&recording, &gifts(Gifts::Paid), &[1, 4, 5, 6]);
+    finds(&recording, &gifts(Gifts::None), &[4, 5, 6]);
+    let price = |fen| Filter { min_price_fen: Some(fen), ..Filter::default() };
+    finds(&recording, &price(0), &[1, 2, 3, 4, 5, 6]);
+    finds(&recording, &price(1), &[1, 4, 5, 6]);
+    finds(&recording, &price(3001), &[1, 5, 6]);
+    finds(&recording, &price(100_000), &[1, 5, 6]);
+    finds(&recording, &price(100_001), &[5, 6]);
+    finds(&recording, &price(u64::MAX), &[5, 6]);
+    finds(&recording, &Filter { medals: vec!["小丑".into(), "x' OR 1".into()], ..Filter::default() }, &[6]);
+    finds(&recording, &Filter { min_medal_level: Some(13), ..Filter::default() }, &[]);
+    finds(&recording, &Filter { min_medal_level: Some(12), ..Filter::default() }, &[6]);
+    finds(&recording, &Filter { min_level: Some(25), ..Filter::default() }, &[6]);
+    let counted = recording.stats(&Filter { pattern: Some("hi".parse().unwrap()), ..price(1) }).unwrap();
+    assert_eq!(counted.messages, 1, "stats filter the same way");
+}
+
+#[test]
+fn what_is_no_pattern_says_why_in_one_line() {
+    for (pattern, reason) in
+        [("(", "unclosed group"), ("a{99999999}", "exceed"), (r"(?-u)\xff", "UTF-8"), ("*", "repetition")]
+    {
+        let error = pattern.parse::<Pattern>().unwrap_err().to_string();
+        assert!(error.contains("is no regular expression: ") && error.contains(reason), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}
+
 #[test]
 fn filters_let_through_what_they_say() {
     let (_folder, recording) = evening();
@@ -71,6 +122,11 @@ fn filters_let_through_what_they_say() {
     finds(&recording, &words(&["_"]), &[6]);
     finds(&recording, &words(&["\\"]), &[7]);
     finds(&recording, &words(&["'; DROP TABLE message; --"]), &[]);
+    let found = |pattern: &str| Filter { pattern: Some(pattern.parse().unwrap()), ..Filter::default() };
+    finds(&recording, &found("世界$"), &[2]);
+    finds(&recording, &found("(?i)^hello"), &[2, 6]);
+    finds(&recording, &found(r"\d%|\\"), &[1, 7]);
+    finds(&recording, &found("(a+)+$"), &[]);
     let time = |since, until| Filter {
         since_us: Some(NOON + since * SECOND),
         until_us: Some(NOON + until * SECOND),

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use danmu_sinks::export::{ExportError, ExportOptions, to_file, to_output};
-use danmu_sinks::sink::SinkError;
+use danmu_sinks::sink::{SinkError, Zone};
 use danmu_sinks::{FORMATS, Format, Recording};
+use jiff::tz::TimeZone;
 
 use crate::exit::Exit;
 use crate::printer::{Closed, Printer};
@@ -27,6 +28,9 @@ pub(crate) struct Export {
     /// Gaps too, where the format has a place for them
     #[arg(long)]
     events: bool,
+    /// Without the pairs of the raw payload (jsonl)
+    #[arg(long)]
+    no_fields: bool,
     #[command(flatten)]
     select: Select,
 }
@@ -50,6 +54,8 @@ impl Export {
         let mut options = ExportOptions::default();
         options.filter = self.select.filter();
         options.events = self.events;
+        options.zone = Zone(TimeZone::system());
+        options.options.jsonl.fields = !self.no_fields;
         if output == Path::new("-") {
             to_output(&recording, &options, format, Box::new(printer.raw())).map_err(|error| match error {
                 // A reader that went away is no failure here either.
