@@ -1,10 +1,11 @@
 //! Feed: what the simulator has to say.
 //!
 //! Either each room makes up its own talk ([`Scenario`](crate::Scenario)), or every client is played the same [`Tape`]
-//! from its start. A tape says exactly what is on it, control too: a real recording holds `loginres`, `mrkl` and the
-//! like, and a client must cope. When it is repeated, chat gets fresh ids, or a client that merges links would rightly
-//! take the second round for the first.
+//! from its start, or the rooms of a [`Replay`] say what was said in them before. A tape says exactly what is on it,
+//! control too: a real capture holds `loginres`, `mrkl` and the like, and a client must cope. When a tape or a replay is
+//! repeated, chat gets fresh ids, or a client that merges links would rightly take the second round for the first.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,8 @@ use danmu_proto::stt::{self, Value};
 use danmu_proto::{PacketDecoder, PacketError, Sender, message, packet};
 use thiserror::Error;
 
+use crate::replay::Replay;
+
 /// What there is to hear.
 #[derive(Clone, Debug, Default)]
 pub enum Feed {
@@ -23,6 +26,8 @@ pub enum Feed {
     Scenario,
     /// Every client hears this, from the start, whatever room it joins.
     Tape(Tape),
+    /// Rooms say what they said before, when they said it.
+    Replay(Replay),
 }
 
 /// A fixed list of payloads. Clones share it.
@@ -215,6 +220,18 @@ fn find_id(payload: &[u8]) -> Option<usize> {
     let id = id.raw();
     let is_id = id.len() == 32 && id.iter().all(u8::is_ascii_hexdigit);
     is_id.then(|| id.as_ptr().addr() - payload.as_ptr().addr())
+}
+
+/// A payload as it is said in a later round, with a fresh id if it has one. The first round is number 0.
+pub(crate) fn fresh(payload: &[u8], round: u64) -> Cow<'_, [u8]> {
+    match find_id(payload).filter(|_| round > 0) {
+        Some(id) => {
+            let mut payload = payload.to_vec();
+            freshen(&mut payload[id..id + 16], round);
+            payload.into()
+        }
+        None => payload.into(),
+    }
 }
 
 /// Changes the half of an id that names the process it comes from.

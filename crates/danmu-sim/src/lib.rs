@@ -3,7 +3,8 @@
 //! ```text
 //! peer       the server's side of one conversation, without a socket
 //! scenario   what a room says: seeded, repeatable, without a clock
-//! feed       a scenario, or a tape of payloads from a file
+//! feed       a scenario, a tape of payloads from a file, or a replay
+//! replay     what was said in some rooms, said again
 //! server     Simulator: all of it on TCP, WebSocket, and WebSocket over TLS (feature `tls`)
 //! tls        certificates of a test authority, and the odd TLS of Douyu's servers (feature `tls`)
 //! chaos      what goes wrong with which connection: seeded, repeatable, without a clock
@@ -19,6 +20,7 @@ mod line;
 mod outbox;
 mod pace;
 pub mod peer;
+pub mod replay;
 mod rooms;
 pub mod scenario;
 pub mod sent;
@@ -31,6 +33,7 @@ mod write;
 pub use chaos::{Chaos, ChaosError, Fault};
 pub use feed::{Feed, FeedError, Tape};
 pub use peer::Peer;
+pub use replay::{Cue, Replay};
 pub use scenario::Scenario;
 pub use sent::Sent;
 pub use server::{Config, Simulator, StartError};

@@ -63,11 +63,17 @@ impl Outbox {
     fn push(&self, queued: Queued) {
         // The client does not keep up. Nothing more is queued; the connection is about to end.
         if self.pending.get() > self.limit {
-            self.overrun.set(true);
-        } else {
-            self.pending.set(self.pending.get() + queued.burst.bytes.len());
-            self.queue.borrow_mut().push_back(queued);
+            self.overrun();
+            return;
         }
+        self.pending.set(self.pending.get() + queued.burst.bytes.len());
+        self.queue.borrow_mut().push_back(queued);
+        self.pushed.notify_one();
+    }
+
+    /// Has the connection end, for the client is too slow.
+    pub(crate) fn overrun(&self) {
+        self.overrun.set(true);
         self.pushed.notify_one();
     }
 
@@ -119,6 +125,7 @@ impl Outbox {
         }
         self.queue.borrow_mut().clear();
         self.pending.set(0);
+        self.sent.notify_one();
     }
 }
 

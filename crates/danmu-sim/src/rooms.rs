@@ -2,18 +2,19 @@
 //!
 //! With a scenario, one task a room makes up its talk while someone listens: each burst is encoded once and shared by
 //! all. When the last listener leaves, the talk stops, and goes on from there for the next. With a tape, one task a
-//! listener plays it from the start.
+//! listener plays it from the start. With a replay, one task serves all rooms.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use danmu_proto::{RoomId, Sender, packet};
+use tokio::sync::Notify;
 use tokio::task::{AbortHandle, spawn_local};
-use tokio::time::sleep_until;
+use tokio::time::{sleep_until, timeout_at};
 
 use crate::feed::{Burst, Feed, Tape};
 use crate::outbox::Outbox;
@@ -32,6 +33,8 @@ const TAPE_AHEAD_BYTES: usize = 256 * 1024;
 pub(crate) struct Rooms {
     pub(crate) config: Config,
     pub(crate) ledger: Arc<Ledger>,
+    /// Rings whenever someone has joined.
+    pub(crate) joins: Notify,
     open: RefCell<HashMap<RoomId, Rc<Room>>>,
 }
 
@@ -60,10 +63,10 @@ pub(crate) struct Membership {
 
 impl Rooms {
     pub(crate) fn new(config: Config, ledger: Arc<Ledger>) -> Self {
-        Self { config, ledger, open: RefCell::default() }
+        Self { config, ledger, joins: Notify::new(), open: RefCell::default() }
     }
 
-    /// Begins to feed a room to `outbox`, unless there are too many rooms already.
+    /// Begins to feed a room to `outbox`, unless there is none with this number, or there are too many already.
     pub(crate) fn join(self: &Rc<Self>, id: RoomId, client: SocketAddr, outbox: &Rc<Outbox>) -> Option<Membership> {
         let room = self.room(id)?;
         let listener = Listener { outbox: Rc::clone(outbox), tally: room.ledger.tally(client) };
@@ -79,11 +82,47 @@ impl Rooms {
                 let play = play(tape.clone(), self.config.repeat, self.pace(), Rc::clone(&room), listener.clone());
                 Some(spawn_local(play).abort_handle())
             }
+            Feed::Replay(_) => {
+                room.listeners.borrow_mut().push(listener.clone());
+                None
+            }
         };
+        self.joins.notify_one();
         Some(Membership { id, room, listener, player })
     }
 
+    /// How many rooms have someone in them.
+    pub(crate) fn joined(&self) -> usize {
+        self.open.borrow().values().filter(|room| !room.listeners.borrow().is_empty()).count()
+    }
+
+    /// Says something to all who are in a room. That it was there to be heard counts either way.
+    pub(crate) fn say(&self, id: RoomId, burst: &Burst) {
+        let Some(room) = self.room(id) else { return };
+        room.ledger.feed(burst.messages);
+        for listener in &*room.listeners.borrow() {
+            listener.outbox.feed(burst.clone(), &listener.tally);
+        }
+    }
+
+    /// Waits until no more than `bytes` are on their way to anyone in a room. Who keeps us waiting for too long is cut
+    /// off.
+    pub(crate) async fn drained(&self, id: RoomId, bytes: usize, patience: Duration) {
+        let listeners = self.open.borrow().get(&id).map(|room| room.listeners.borrow().clone());
+        let deadline = Instant::now() + patience;
+        for Listener { outbox, .. } in listeners.into_iter().flatten() {
+            if timeout_at(deadline.into(), outbox.drained_to(bytes)).await.is_err() {
+                outbox.overrun();
+            }
+        }
+    }
+
     fn room(&self, id: RoomId) -> Option<Rc<Room>> {
+        if let Feed::Replay(replay) = &self.config.feed
+            && !replay.rooms.contains(&id)
+        {
+            return None;
+        }
         let mut rooms = self.open.borrow_mut();
         if !rooms.contains_key(&id) && rooms.len() >= MOST_ROOMS {
             return None;

@@ -78,6 +78,7 @@ pub(crate) struct Ledger {
     accepted: AtomicU64,
     accepts: Mutex<VecDeque<Duration>>,
     injected: Mutex<BTreeMap<&'static str, u64>>,
+    ended: AtomicBool,
     rooms: Mutex<BTreeMap<RoomId, Arc<RoomLedger>>>,
 }
 
@@ -105,6 +106,7 @@ impl Ledger {
             accepted: AtomicU64::new(0),
             accepts: Mutex::default(),
             injected: Mutex::default(),
+            ended: AtomicBool::new(false),
             rooms: Mutex::default(),
         }
     }
@@ -122,6 +124,15 @@ impl Ledger {
     /// Counts a fault that came true.
     pub(crate) fn inject(&self, fault: Fault) {
         *lock(&self.injected).entry(fault.name()).or_default() += 1;
+    }
+
+    /// A replay is over.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Relaxed);
+    }
+
+    pub(crate) fn is_ended(&self) -> bool {
+        self.ended.load(Relaxed)
     }
 
     pub(crate) fn room(&self, room: RoomId) -> Arc<RoomLedger> {

@@ -27,6 +27,7 @@ use crate::connection::{self, Guest};
 use crate::door::{Door, Handshake};
 use crate::faults::Faults;
 use crate::feed::Feed;
+use crate::replay;
 use crate::rooms::Rooms;
 use crate::sent::{Ledger, Sent};
 #[cfg(feature = "tls")]
@@ -58,7 +59,7 @@ pub struct Config {
     pub rooms: Option<u64>,
     /// What there is to hear. Default: each room makes up its own.
     pub feed: Feed,
-    /// Whether a tape begins anew at its end, with fresh ids. Default no: the room falls silent.
+    /// Whether a tape or a replay begins anew at its end, with fresh ids. Default no: the rooms fall silent.
     pub repeat: bool,
     /// What scenarios are made from: the same seed makes the same talk in the same room. Default 0.
     pub seed: u64,
@@ -68,7 +69,7 @@ pub struct Config {
     /// How long a client may say nothing. Default 180 s: four heartbeats.
     pub silence: Duration,
     /// How many bytes of talk may wait for a client before it is cut off as too slow. Default 16 MiB, beside what the
-    /// system buffers. A tape waits instead.
+    /// system buffers. A tape waits instead, and so does a replay, for a while.
     pub backlog: usize,
     /// What is to go wrong, as the seed has it. Default nothing.
     pub chaos: Chaos,
@@ -218,6 +219,11 @@ impl Simulator {
         self.ledger.sent()
     }
 
+    /// Whether a replay has come to its end, and who listened was sent all of it.
+    pub fn is_over(&self) -> bool {
+        self.ledger.is_ended()
+    }
+
     /// Tells every client `error` 52 and closes. Gives what was sent in all.
     pub fn shutdown(mut self) -> Sent {
         self.end();
@@ -258,6 +264,9 @@ fn run(
 ) {
     LocalSet::new().block_on(runtime, async {
         let server = Rc::new(Server { rooms: Rc::new(rooms), kick: watch::Sender::new(()) });
+        if let Feed::Replay(replay) = &server.rooms.config.feed {
+            spawn_local(replay::perform(replay.clone(), Rc::clone(&server.rooms)));
+        }
         for door in doors {
             spawn_local(attend(door, Rc::clone(&server), stopped.clone()));
         }

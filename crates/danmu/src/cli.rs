@@ -3,7 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
-    backup, decode, demo, doctor, export, optimize, record, reindex, room, search, simulate, stats, verify, watch,
+    backup, decode, demo, doctor, export, optimize, record, reindex, replay, room, search, simulate, stats, verify,
+    watch,
 };
 use crate::exit::Exit;
 use crate::printer::{self, Color, Printer};
@@ -60,6 +61,7 @@ pub(crate) enum Command {
     Decode(decode::Decode),
     Room(room::Room),
     Doctor(doctor::Doctor),
+    Replay(replay::Replay),
     Simulate(simulate::Simulate),
     Optimize(optimize::Optimize),
     Reindex(reindex::Reindex),
@@ -80,6 +82,7 @@ impl Command {
             Self::Decode(command) => command.run(printer),
             Self::Room(command) => command.run(printer),
             Self::Doctor(command) => command.run(printer),
+            Self::Replay(command) => command.run(printer),
             Self::Simulate(command) => command.run(printer),
             Self::Optimize(command) => command.run(printer),
             Self::Reindex(command) => command.run(printer),

@@ -8,6 +8,7 @@ pub(crate) mod export;
 pub(crate) mod optimize;
 pub(crate) mod record;
 pub(crate) mod reindex;
+pub(crate) mod replay;
 pub(crate) mod room;
 pub(crate) mod search;
 pub(crate) mod simulate;

@@ -11,6 +11,7 @@ mod command;
 mod duration;
 mod exit;
 mod follow;
+mod listen;
 mod lookout;
 mod network;
 mod printer;

@@ -101,8 +101,16 @@ pub fn coverage(wanted: &[Wanted], listened: &[Listened]) -> Vec<Coverage> {
         .collect()
 }
 
+/// When nobody listened to any of the rooms that are `meant`, between the first and the last time that somebody did. In
+/// order, and none touches the next.
+pub fn deaf(listened: &[Listened], meant: impl Fn(RoomId) -> bool) -> Vec<Span> {
+    let spans = listened.iter().filter(|link| meant(link.room) && link.from_us < link.to_us);
+    let heard = union(spans.map(|link| (link.from_us, link.to_us)).collect());
+    heard.windows(2).map(|pair| (pair[0].1, pair[1].0)).collect()
+}
+
 /// From, to.
-type Span = (i64, i64);
+pub type Span = (i64, i64);
 
 /// What concerns one room.
 #[derive(Default)]

@@ -91,6 +91,37 @@ impl Recording {
         Ok(ledger::coverage(&wanted, &listened))
     }
 
+    /// When nobody listened to any of these rooms, or to any room at all if none are given, between the first and the
+    /// last time that somebody did: from, to, in microseconds since the Unix epoch.
+    pub fn deaf(&self, rooms: &[RoomId]) -> Result<Vec<ledger::Span>, ReadError> {
+        let (_, listened) = self.ledger()?;
+        Ok(ledger::deaf(&listened, |room| rooms.is_empty() || rooms.contains(&room)))
+    }
+
+    /// The first message that the filter lets through and that has no raw payload, by its id. Reads none of the others.
+    pub fn first_without_payload(&self, filter: &Filter) -> Result<Option<i64>, ReadError> {
+        let (mut from, to) = self.ids(filter)?;
+        let condition = filter.condition();
+        let sql = format!("SELECT id FROM message WHERE id >= ? AND id < ?{} ORDER BY id LIMIT 1", condition.sql);
+        let mut message = self.conn.prepare(&sql)?;
+        let mut within = |from: i64, to: i64| {
+            let range = [from.into(), to.into()];
+            message.query_row(params_from_iter(range.iter().chain(&condition.values)), |row| row.get(0)).optional()
+        };
+        let mut blocks = self.conn.prepare("SELECT first_id, first_id + count FROM raw_block ORDER BY first_id")?;
+        let mut blocks = blocks.query([])?;
+        while let Some(block) = blocks.next()? {
+            let (first_id, end_id) = (block.get(0)?, block.get(1)?);
+            if first_id > from
+                && let Some(id) = within(from, to.min(first_id))?
+            {
+                return Ok(Some(id));
+            }
+            from = from.max(end_id);
+        }
+        Ok(within(from, to)?)
+    }
+
     /// What the ledger is derived from. What is open yet reaches to the last stamp of its run, as in the view `gap`.
     pub(super) fn ledger(&self) -> Result<(Vec<Wanted>, Vec<Listened>), ReadError> {
         let wanted = self

@@ -1,24 +1,16 @@
 //! `danmu simulate`: a danmu server on this machine, for trying things out.
 
-#[cfg(feature = "tls")]
-use std::fs;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-#[cfg(feature = "tls")]
-use anyhow::Context as _;
 use danmu_sim::chaos::MODES;
-use danmu_sim::{Chaos, Config, Feed, Sent, Simulator, Tape};
+use danmu_sim::{Chaos, Config, Feed, Sent, Tape};
 
 use crate::duration;
 use crate::exit::Exit;
+use crate::listen::{Listen, wait};
 use crate::printer::{Closed, Printer};
 use crate::signal::Stop;
-
-/// Where to listen if nothing else is said: Douyu's port.
-const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8601);
 
 /// Run a danmu server with made-up rooms
 ///
@@ -26,16 +18,8 @@ const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHO
 /// room was sent.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Simulate {
-    /// Listen for plain TCP here; port 0 takes any free one; repeatable [default: 127.0.0.1:8601, unless --ws or --wss
-    /// is given]
-    #[arg(long, value_name = "ADDRESS")]
-    tcp: Vec<SocketAddr>,
-    /// Listen for WebSocket here; repeatable
-    #[arg(long, value_name = "ADDRESS")]
-    ws: Vec<SocketAddr>,
-    #[cfg(feature = "tls")]
     #[command(flatten)]
-    tls: Tls,
+    listen: Listen,
     /// Messages a second in each room; 0 for silence
     #[arg(long, value_name = "N", default_value_t = 5.0, value_parser = rate)]
     rate: f64,
@@ -58,21 +42,6 @@ pub(crate) struct Simulate {
     /// Stop after this long, such as 90s or 1h30m
     #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
     duration: Option<Duration>,
-}
-
-/// WebSocket over TLS.
-#[cfg(feature = "tls")]
-#[derive(clap::Args, Debug)]
-struct Tls {
-    /// Listen for WebSocket over TLS here; repeatable
-    #[arg(long, value_name = "ADDRESS")]
-    wss: Vec<SocketAddr>,
-    /// Offer only what Douyu's servers do: TLS 1.2, AES256-GCM-SHA384, static RSA
-    #[arg(long = "legacy-tls", requires = "wss")]
-    legacy: bool,
-    /// Write the certificate (PEM) that clients are to trust; a new one at each start
-    #[arg(long, value_name = "FILE", requires = "wss")]
-    ca_out: Option<PathBuf>,
 }
 
 /// What `--chaos` asks for.
@@ -100,35 +69,14 @@ impl Simulate {
             return Ok(Exit::Done);
         }
         let stop = Stop::on_signals()?;
-        let until = self.duration.map(|duration| Instant::now() + duration);
-        let simulator = Simulator::start(self.config()?)?;
-        #[cfg(feature = "tls")]
-        if let (Some(path), Some(pem)) = (&self.tls.ca_out, simulator.ca_pem()) {
-            fs::write(path, pem).with_context(|| format!("cannot write {}", path.display()))?;
-        }
-        for url in simulator.urls() {
-            printer.line(url)?;
-        }
-        printer.flush()?;
-        while !stop.asked() && until.is_none_or(|until| Instant::now() < until) {
-            thread::sleep(Duration::from_millis(50));
-        }
+        let simulator = self.listen.start(self.config()?, printer)?;
+        wait(&stop, self.duration, || false);
         report(printer, &simulator.shutdown())?;
         Ok(Exit::Done)
     }
 
     fn config(&self) -> anyhow::Result<Config> {
         let mut config = Config::default();
-        config.listen.clone_from(&self.tcp);
-        config.ws.clone_from(&self.ws);
-        #[cfg(feature = "tls")]
-        {
-            config.wss.clone_from(&self.tls.wss);
-            config.tls.legacy = self.tls.legacy;
-        }
-        if !self.listens() {
-            config.listen = vec![DEFAULT_ADDRESS];
-        }
         config.rate = self.rate;
         config.rooms = self.rooms;
         config.repeat = self.repeat;
@@ -142,15 +90,6 @@ impl Simulate {
             }
         }
         Ok(config)
-    }
-
-    /// Whether any address was given.
-    fn listens(&self) -> bool {
-        #[cfg(feature = "tls")]
-        if !self.tls.wss.is_empty() {
-            return true;
-        }
-        !self.tcp.is_empty() || !self.ws.is_empty()
     }
 }
 
