@@ -36,6 +36,7 @@ pub mod entry;
 pub mod export;
 pub mod filter;
 pub mod format;
+pub mod import;
 pub mod recording;
 pub mod sink;
 

@@ -23,6 +23,7 @@ use thiserror::Error;
 
 pub mod about;
 pub mod backup;
+pub mod importer;
 pub mod ledger;
 mod lock;
 pub mod optimize;
@@ -308,6 +309,11 @@ fn pragma_value(conn: &Connection, pragma: &str) -> rusqlite::Result<String> {
 ///
 /// `false` if someone reads along: then the log stays until the last reader closes, and nothing is lost.
 fn into_one_file(conn: Connection) -> bool {
+    leaves_one_file(&conn) && conn.close().is_ok()
+}
+
+/// The same of a connection that is about to be closed.
+fn leaves_one_file(conn: &Connection) -> bool {
     let alone = conn.pragma_update_and_check(None, "journal_mode", "delete", |row| row.get::<_, String>(0));
-    alone.is_ok_and(|mode| mode == "delete") && conn.close().is_ok()
+    alone.is_ok_and(|mode| mode == "delete")
 }

@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
-    backup, decode, demo, doctor, export, optimize, record, reindex, replay, room, search, simulate, stats, verify,
-    watch,
+    backup, decode, demo, doctor, export, import, optimize, record, reindex, replay, room, search, simulate, stats,
+    verify, watch,
 };
 use crate::exit::Exit;
 use crate::printer::{self, Color, Printer};
@@ -56,6 +56,7 @@ pub(crate) enum Command {
     Watch(watch::Watch),
     Record(record::Record),
     Export(export::Export),
+    Import(import::Import),
     Search(search::Search),
     Stats(stats::Stats),
     Decode(decode::Decode),
@@ -77,6 +78,7 @@ impl Command {
             Self::Watch(command) => command.run(printer),
             Self::Record(command) => command.run(printer),
             Self::Export(command) => command.run(printer),
+            Self::Import(command) => command.run(printer),
             Self::Search(command) => command.run(printer),
             Self::Stats(command) => command.run(printer),
             Self::Decode(command) => command.run(printer),

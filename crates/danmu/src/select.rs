@@ -86,6 +86,7 @@ fn fen(text: &str) -> Result<u64, String> {
         .ok_or_else(|| format!("{text:?} is no price; write yuan, such as 30 or 0.1"))
 }
 
+/// Reads a time; for clap.
 pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
     time_at(text, &Zoned::now())
 }

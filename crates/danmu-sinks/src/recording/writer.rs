@@ -12,7 +12,7 @@
 //! There is no clock in here. Whoever drives it says what time it is, in microseconds since the Unix epoch. If that goes
 //! back, timers go on, and `received_us` stays where it is until the clock is there again.
 
-mod begin;
+pub(super) mod begin;
 mod link;
 mod write;
 
@@ -31,6 +31,7 @@ use super::{OpenError, into_one_file, open_to_write, optimize};
 use begin::begin;
 pub use link::{Cause, Sums};
 use link::{Link, WantedSpan};
+pub(super) use write::write_room_state;
 
 /// How a recorder writes.
 #[derive(Clone, Debug)]

@@ -5,6 +5,7 @@
 
 mod crash;
 mod formats;
+mod import;
 mod ledger;
 mod maintenance;
 mod page;

@@ -4,17 +4,15 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use danmu_proto::Message;
 use danmu_proto::summary::own_room;
-use danmu_proto::{Message, PacketDecoder};
 use danmu_sinks::Entry;
 use danmu_sinks::format::jsonl;
+use danmu_sinks::import::payloads::{self, PayloadError};
 
 use crate::exit::Exit;
 use crate::printer::{Closed, Printer};
-
-/// A line longer than this is no payload: no packet could carry it.
-const LONGEST_LINE: u64 = 1 << 20;
 
 /// Decode packets or payloads into JSON Lines
 ///
@@ -55,10 +53,7 @@ impl Decode {
             None => by_first_bytes(&mut input).with_context(|| format!("cannot read {name}"))?,
         };
         let mut out = Out { out: printer.raw(), seq: 0 };
-        match what {
-            Input::Packets => packets(&mut input, &name, &mut out)?,
-            Input::Stt => lines(&mut input, &name, &mut out)?,
-        }
+        decode(what, &mut input, &name, &mut out)?;
         Ok(Exit::Done)
     }
 }
@@ -71,58 +66,18 @@ fn by_extension(file: &Path) -> Option<Input> {
     }
 }
 
-/// Packets begin with the same length twice; no text does, since a length has a zero byte.
+/// Whatever does not look like packets is payloads.
 fn by_first_bytes(input: &mut impl BufRead) -> io::Result<Input> {
-    let bytes = input.fill_buf()?;
-    let twice = bytes.len() >= 8 && bytes[..4] == bytes[4..8] && bytes[..4].contains(&0);
-    Ok(if twice { Input::Packets } else { Input::Stt })
+    Ok(if payloads::are_packets(input.fill_buf()?) { Input::Packets } else { Input::Stt })
 }
 
-fn packets(input: &mut impl BufRead, name: &str, out: &mut Out<impl Write>) -> anyhow::Result<()> {
-    let mut decoder = PacketDecoder::any();
-    loop {
-        let bytes = input.fill_buf().with_context(|| format!("cannot read {name}"))?;
-        if bytes.is_empty() {
-            break;
-        }
-        let mut printed = Ok(());
-        let cut = decoder.read(bytes, |payload| {
-            if printed.is_ok() {
-                printed = out.payload(payload);
-            }
-        });
-        printed?;
-        cut.with_context(|| format!("{name}: no packet at byte {}", decoder.position()))?;
-        let read = bytes.len();
-        input.consume(read);
+/// Prints all of it.
+fn decode(what: Input, input: &mut impl BufRead, name: &str, out: &mut Out<impl Write>) -> anyhow::Result<()> {
+    match what {
+        Input::Packets => payloads::packets(input, |payload| Ok(out.payload(payload)?)),
+        Input::Stt => payloads::lines(input, |_, payload| Ok(out.payload(payload)?)),
     }
-    if decoder.is_mid_packet() {
-        bail!("{name}: the packet at byte {} is cut off", decoder.position());
-    }
-    Ok(())
-}
-
-fn lines(input: &mut impl BufRead, name: &str, out: &mut Out<impl Write>) -> anyhow::Result<()> {
-    let mut line = Vec::new();
-    for number in 1_u64.. {
-        line.clear();
-        // One byte more than the longest, so that a longer one shows.
-        let mut limited = (&mut *input).take(LONGEST_LINE + 1);
-        if limited.read_until(b'\n', &mut line).with_context(|| format!("cannot read {name}"))? == 0 {
-            break;
-        }
-        if line.last() == Some(&b'\n') {
-            line.pop();
-        } else if line.len() as u64 > LONGEST_LINE {
-            bail!(
-                "{name}: line {number} is longer than 1 MiB, which no payload is; are these packets? (--input packets)"
-            );
-        }
-        if !line.is_empty() {
-            out.payload(&line)?;
-        }
-    }
-    Ok(())
+    .map_err(|error: anyhow::Error| if error.is::<PayloadError>() { error.context(name.to_owned()) } else { error })
 }
 
 /// Prints payloads, numbered.
@@ -157,10 +112,7 @@ mod tests {
         let mut out = Out { out: &mut printed, seq: 0 };
         // A small buffer, so that packets and lines are split.
         let mut input = BufReader::with_capacity(7, bytes);
-        let done = match what {
-            Input::Packets => packets(&mut input, "x", &mut out),
-            Input::Stt => lines(&mut input, "x", &mut out),
-        };
+        let done = decode(what, &mut input, "x", &mut out);
         let lines = String::from_utf8(printed).unwrap();
         (lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect(), done.err().map(|e| format!("{e:#}")))
     }

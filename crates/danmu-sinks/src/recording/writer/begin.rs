@@ -8,18 +8,25 @@ use crate::recording::optimize;
 const CRASH: &str = "crash";
 
 /// Where a new run stands.
-pub(super) struct Begun {
-    pub(super) run: i64,
+pub(in crate::recording) struct Begun {
+    pub(in crate::recording) run: i64,
     /// The last message, 0 if there is none, and when it was received.
-    pub(super) last_id: i64,
-    pub(super) received_us: i64,
-    pub(super) last_link: i64,
-    pub(super) last_wanted: i64,
+    pub(in crate::recording) last_id: i64,
+    pub(in crate::recording) received_us: i64,
+    pub(in crate::recording) last_link: i64,
+    pub(in crate::recording) last_wanted: i64,
 }
 
 /// Ends what a crash left open, drops the indexes that would slow recording down, and begins a run.
 pub(super) fn begin(conn: &mut Connection, version: &str, now_us: i64) -> rusqlite::Result<Begun> {
     let tx = conn.transaction()?;
+    let begun = begin_in(&tx, version, now_us)?;
+    tx.commit()?;
+    Ok(begun)
+}
+
+/// The same as a part of a transaction.
+pub(in crate::recording) fn begin_in(tx: &Connection, version: &str, now_us: i64) -> rusqlite::Result<Begun> {
     let last: Option<(i64, i64)> = tx
         .query_row("SELECT id, received_us FROM message ORDER BY id DESC LIMIT 1", [], |row| {
             Ok((row.get(0)?, row.get(1)?))
@@ -37,7 +44,7 @@ pub(super) fn begin(conn: &mut Connection, version: &str, now_us: i64) -> rusqli
     tx.execute("UPDATE wanted SET to_us = max(from_us, ?1) WHERE to_us IS NULL", [now_us])?;
     tx.execute("UPDATE run SET reason = ?1 WHERE reason IS NULL", [CRASH])?;
 
-    optimize::drop_indexes(&tx)?;
+    optimize::drop_indexes(tx)?;
     tx.execute("INSERT INTO run (from_us, to_us, version) VALUES (?1, ?1, ?2)", params![now_us, version])?;
     let run = tx.last_insert_rowid();
     tx.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('program', ?1)", [version])?;
@@ -47,7 +54,6 @@ pub(super) fn begin(conn: &mut Connection, version: &str, now_us: i64) -> rusqli
     };
     let last_link = largest("SELECT max(id) FROM link")?;
     let last_wanted = largest("SELECT max(rowid) FROM wanted")?;
-    tx.commit()?;
     Ok(Begun { run, last_id, received_us, last_link, last_wanted })
 }
 

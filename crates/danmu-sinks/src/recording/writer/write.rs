@@ -93,7 +93,12 @@ const INSERT: &str = "INSERT INTO message VALUES \
      (?24, ?25, ?26, ?27, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, \
       ?21, ?22, ?23)";
 
-fn write_room_state(conn: &Connection, room: i64, at_us: i64, state: &RoomState) -> rusqlite::Result<()> {
+pub(in crate::recording) fn write_room_state(
+    conn: &Connection,
+    room: i64,
+    at_us: i64,
+    state: &RoomState,
+) -> rusqlite::Result<()> {
     let RoomState { live, title, owner, owner_uid, category } = state;
     conn.prepare_cached(
         "INSERT INTO room_state (room, at_us, live, title, owner, owner_uid, category)
