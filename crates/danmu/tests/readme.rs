@@ -51,7 +51,7 @@ fn every_command_of_the_readme_about_a_recording_runs() {
     run(&["record", "9999", "--server", &url(&server), "-o", db, "--limit", "200"]);
     let mut ran = 0;
     // A replay serves until someone has heard it.
-    let ends = |line: &&String| line.contains(" danmu.db") && !line.contains("record") && !line.contains("replay");
+    let ends = |line: &&String| line.contains(".db") && !line.contains("record") && !line.contains("replay");
     for line in commands("README.md").iter().filter(ends) {
         let program = format!("danmu() {{ {} \"$@\"; }}; {line}", env!("CARGO_BIN_EXE_danmu"));
         if line.starts_with("sqlite3") && Command::new("sqlite3").arg("--version").output().is_err() {

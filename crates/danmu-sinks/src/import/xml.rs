@@ -1,4 +1,4 @@
-//! XML in the dialect of Bilibili and those of its recorders: BililiveRecorder, biliup, rust-srec, blrec, our own, and what
+//! XML in the dialect of Bilibili and those of its recorders: `BililiveRecorder`, biliup, rust-srec, blrec, our own, and what
 //! the web page and the PC client ("2.0") write.
 //!
 //! ```xml
@@ -72,7 +72,7 @@ fn read(input: &mut dyn BufRead, take: &mut Take<'_>) -> Result<End, ImportError
             Err(Error::Io(error)) => {
                 return Err(ImportError::Read(std::io::Error::new(error.kind(), error.to_string())));
             }
-            Err(error) => return Err(at(reader.error_position(), error)),
+            Err(error) => return Err(at(reader.error_position(), error.to_string())),
         };
         let position = reader.buffer_position();
         match event {
@@ -90,8 +90,8 @@ fn cut_off(position: u64) -> End {
     End::CutOff(format!("it breaks off at byte {position}"))
 }
 
-fn at(position: u64, problem: impl ToString) -> ImportError {
-    ImportError::Malformed { place: format!("byte {position}"), problem: problem.to_string() }
+fn at(position: u64, problem: impl Into<String>) -> ImportError {
+    ImportError::Malformed { place: format!("byte {position}"), problem: problem.into() }
 }
 
 enum Fault {

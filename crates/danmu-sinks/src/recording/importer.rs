@@ -219,7 +219,7 @@ impl Importer {
             return Err(ImportError::Older { begins_us: from_us, ends_us: begun.received_us });
         }
         let mut spans = Spans::of(tx, &self.told.gaps, begun.last_link)?;
-        self.write_messages(tx, begun.last_id, &mut spans)?;
+        move_messages(tx, begun.last_id, &mut spans)?;
         spans.write(tx, begun.run, to_us, &self.source)?;
         for (room, state) in &self.told.rooms {
             let room = room.or(self.options.room).or_else(|| spans.only_room());
@@ -242,37 +242,37 @@ impl Importer {
             unknown: self.told.unknown.clone(),
         })
     }
+}
 
-    /// Moves what is staged, oldest first; what was heard in the same moment stays in the order of the file.
-    fn write_messages(&self, tx: &Transaction<'_>, last_id: i64, spans: &mut Spans) -> Result<(), ImportError> {
-        let mut raw = Builder::new().map_err(ImportError::Compress)?;
-        let mut put = tx.prepare(MOVE)?;
-        let mut staged = tx.prepare("SELECT rowid, at_us, seq, room, payload FROM staged ORDER BY at_us, rowid")?;
-        let mut staged = staged.query([])?;
-        let mut id = last_id;
-        while let Some(row) = staged.next()? {
-            let (at_us, seq): (i64, Option<i64>) = (row.get(1)?, row.get(2)?);
-            let next = seq.filter(|&seq| seq > id && seq < i64::MAX / 2).unwrap_or(id + 1);
-            let payload = row.get_ref(4)?.as_blob_or_null().unwrap_or_default();
-            // A block holds the payloads of ids that follow each other.
-            if (next != id + 1 || payload.is_none())
-                && let Some(block) = raw.finish().map_err(ImportError::Compress)?
-            {
-                block.insert(tx)?;
-            }
-            id = next;
-            put.execute((id, spans.link(row.get(3)?, at_us), row.get::<_, i64>(0)?))?;
-            if let Some(payload) = payload
-                && let Some(block) = raw.push(id, payload).map_err(ImportError::Compress)?
-            {
-                block.insert(tx)?;
-            }
-        }
-        if let Some(block) = raw.finish().map_err(ImportError::Compress)? {
+/// Moves what is staged, oldest first; what was heard in the same moment stays in the order of the file.
+fn move_messages(tx: &Transaction<'_>, last_id: i64, spans: &mut Spans) -> Result<(), ImportError> {
+    let mut raw = Builder::new().map_err(ImportError::Compress)?;
+    let mut put = tx.prepare(MOVE)?;
+    let mut staged = tx.prepare("SELECT rowid, at_us, seq, room, payload FROM staged ORDER BY at_us, rowid")?;
+    let mut staged = staged.query([])?;
+    let mut id = last_id;
+    while let Some(row) = staged.next()? {
+        let (at_us, seq): (i64, Option<i64>) = (row.get(1)?, row.get(2)?);
+        let next = seq.filter(|&seq| seq > id && seq < i64::MAX / 2).unwrap_or(id + 1);
+        let payload = row.get_ref(4)?.as_blob_or_null().unwrap_or_default();
+        // A block holds the payloads of ids that follow each other.
+        if (next != id + 1 || payload.is_none())
+            && let Some(block) = raw.finish().map_err(ImportError::Compress)?
+        {
             block.insert(tx)?;
         }
-        Ok(())
+        id = next;
+        put.execute((id, spans.link(row.get(3)?, at_us), row.get::<_, i64>(0)?))?;
+        if let Some(payload) = payload
+            && let Some(block) = raw.push(id, payload).map_err(ImportError::Compress)?
+        {
+            block.insert(tx)?;
+        }
     }
+    if let Some(block) = raw.finish().map_err(ImportError::Compress)? {
+        block.insert(tx)?;
+    }
+    Ok(())
 }
 
 /// One file is left. A recording that was made for an import that failed goes away with it.

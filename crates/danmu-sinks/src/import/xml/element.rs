@@ -3,7 +3,7 @@
 //! | element | of | becomes |
 //! |---|---|---|
 //! | `d` | all | `chatmsg` |
-//! | `sc`; `s` of type `super_chat` | BililiveRecorder, rust-srec, danmu; biliup | `comm_chatmsg` |
+//! | `sc`; `s` of type `super_chat` | `BililiveRecorder`, rust-srec, danmu; biliup | `comm_chatmsg` |
 //! | `gift`, `guard`; `s` of type `gift`, `guard_buy` | the same | `dgb`, with its price in the catalogue |
 //!
 //! Prices are in yuan for super chats, and in thousandths of one, for the whole event, else.

@@ -1,12 +1,12 @@
 //! Dates for messages that do not say when they were heard: by when they were sent, as far as that is to be believed.
 
 /// When messages of a file were sent, in its order. Senders' clocks may be off by years: a time is believed if it lies
-/// within a day of the one believed before, or if the next one agrees with it.
+/// within a day of the one believed before, or if the next one agrees with it. All in microseconds since the Unix epoch.
 #[derive(Debug, Default)]
 pub(super) struct SentTimes {
-    first_us: Option<i64>,
-    believed_us: Option<i64>,
-    odd_us: Option<i64>,
+    first: Option<i64>,
+    believed: Option<i64>,
+    odd: Option<i64>,
 }
 
 const DAY_US: u64 = 24 * 3600 * 1_000_000;
@@ -16,20 +16,20 @@ impl SentTimes {
     pub(super) fn next(&mut self, sent_ms: Option<i64>) -> Option<i64> {
         if let Some(sent_us) = sent_ms.and_then(|ms| ms.checked_mul(1000)) {
             let near = |other: Option<i64>| other.is_some_and(|other_us| other_us.abs_diff(sent_us) < DAY_US);
-            if near(self.believed_us) || near(self.odd_us) {
-                self.believed_us = self.believed_us.max(Some(sent_us));
-                self.first_us = self.first_us.or(self.believed_us);
-                self.odd_us = None;
+            if near(self.believed) || near(self.odd) {
+                self.believed = self.believed.max(Some(sent_us));
+                self.first = self.first.or(self.believed);
+                self.odd = None;
             } else {
-                self.odd_us = Some(sent_us);
+                self.odd = Some(sent_us);
             }
         }
-        self.believed_us
+        self.believed
     }
 
     /// The first date; if no two times agreed, the last that there was.
     pub(super) fn first_us(&self) -> Option<i64> {
-        self.first_us.or(self.odd_us)
+        self.first.or(self.odd)
     }
 }
 

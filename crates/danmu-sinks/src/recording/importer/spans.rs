@@ -30,10 +30,13 @@ struct Link {
 /// Why the last link of a file ended.
 const END: &str = "import";
 
+/// What a file tells of a room: when its first and last message was, and its gaps.
+type Told<'a> = (Option<(i64, i64)>, Vec<&'a Gap>);
+
 impl Spans {
     /// Those of the messages that are staged. Links are numbered from `last_link` on.
     pub(super) fn of(conn: &Connection, gaps: &[Gap], last_link: i64) -> rusqlite::Result<Self> {
-        let mut rooms: BTreeMap<i64, (Option<(i64, i64)>, Vec<&Gap>)> = BTreeMap::new();
+        let mut rooms: BTreeMap<i64, Told<'_>> = BTreeMap::new();
         let mut staged = conn.prepare("SELECT room, min(at_us), max(at_us) FROM staged GROUP BY room")?;
         let mut staged = staged.query([])?;
         while let Some(row) = staged.next()? {
