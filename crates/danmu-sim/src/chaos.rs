@@ -4,7 +4,8 @@
 //! connection at an address the same troubles again, and one mode more leaves the times of the others as they are.
 //!
 //! Modes are given by name, as in `reset=1..5,trickle`: each befalls every connection, all of them together. `all` has
-//! each connection draw one of them instead, or with a chance of one in four none.
+//! each connection draw one fault of the connection and one of the data instead, and with a chance of one in four none
+//! of either.
 
 use std::fmt::{self, Display};
 use std::str::FromStr;
@@ -33,6 +34,23 @@ pub enum Fault {
     Error52,
     Error204,
     KickAll,
+    Split,
+    Coalesce,
+    LengthsDiffer,
+    TooShort,
+    TooLong,
+    WrongType,
+    Flags,
+    NoNul,
+    BadUtf8,
+    Cesu8,
+    UnknownKeys,
+    RepeatedKeys,
+    LongList,
+    Nested,
+    Huge,
+    Duplicate,
+    Reorder,
 }
 
 /// A fault as its user sees it.
@@ -65,7 +83,27 @@ pub const MODES: &[Mode] = &[
     timed(Fault::Error52, "error-52", [1000, 5000], "after TIME, say error 52 (server shutting down) and close"),
     timed(Fault::Error204, "error-204", [100, 500], "after TIME, say error 204 (wrong room) and close"),
     timed(Fault::KickAll, "kick-all", [5000, 15_000], "after TIME, drop every connection to the server at once"),
+    plain(Fault::Split, "split", "send every byte by itself"),
+    timed(Fault::Coalesce, "coalesce", [500, 2000], "hold what there is to send for TIME, then send it in one piece"),
+    timed(Fault::LengthsDiffer, "lengths-differ", [1000, 5000], "after TIME, send a packet whose two lengths differ"),
+    timed(Fault::TooShort, "too-short", [1000, 5000], "after TIME, send a packet of a length that none can have"),
+    timed(Fault::TooLong, "too-long", [1000, 5000], "after TIME, send a packet of a length over every limit"),
+    timed(Fault::WrongType, "wrong-type", [1000, 5000], "after TIME, send a packet that is not of a server's kind"),
+    timed(Fault::Flags, "flags", [1000, 5000], "after TIME, send a packet with its encryption or reserved byte set"),
+    timed(Fault::NoNul, "no-nul", [1000, 5000], "after TIME, send a packet that does not end in a zero byte"),
+    timed(Fault::BadUtf8, "bad-utf8", [500, 2000], "every TIME, send a message with bytes that are no UTF-8"),
+    timed(Fault::Cesu8, "cesu-8", [500, 2000], "every TIME, send a message with surrogates in it, as Java writes them"),
+    timed(Fault::UnknownKeys, "unknown-keys", [500, 2000], "every TIME, send a message with keys that no one knows"),
+    timed(Fault::RepeatedKeys, "repeated-keys", [500, 2000], "every TIME, send a message whose keys come twice"),
+    timed(Fault::LongList, "long-list", [500, 2000], "every TIME, send a message with a list of 10 KB"),
+    timed(Fault::Nested, "nested", [500, 2000], "every TIME, send a message that is nested or escaped beyond reason"),
+    timed(Fault::Huge, "huge", [1000, 3000], "every TIME, send a message of up to 1 MiB, the most that a packet holds"),
+    plain(Fault::Duplicate, "duplicate", "send some messages twice"),
+    plain(Fault::Reorder, "reorder", "send some messages before those that were said before them"),
 ];
+
+/// How many of the modes, the first, are faults of the connection. Those after them are faults of the data.
+pub const OF_CONNECTIONS: usize = Fault::Split as usize;
 
 const fn plain(fault: Fault, name: &'static str, about: &'static str) -> Mode {
     Mode { fault, name, time: None, about }
@@ -119,7 +157,7 @@ impl Display for Span {
 pub struct Chaos {
     /// What befalls every connection, in the order of the table.
     every: Vec<(Fault, Option<Span>)>,
-    /// Whether each draws one more.
+    /// Whether each draws one more of the connection, and one of the data.
     draws: bool,
 }
 
@@ -175,16 +213,19 @@ impl Chaos {
         let own = mix(mix(seed, door), number);
         let mut faults = self.every.clone();
         if self.draws {
-            let mut rng = Rng::with_seed(mix(own, u64::MAX));
-            let mode = MODES[rng.usize(..MODES.len())];
-            let spared = rng.u8(..4) == 0 || faults.iter().any(|&(fault, _)| fault == mode.fault);
-            faults.extend((!spared).then_some((mode.fault, mode.time)));
+            let (connection, data) = MODES.split_at(OF_CONNECTIONS);
+            for (modes, draw) in [(connection, u64::MAX), (data, u64::MAX - 1)] {
+                let mut rng = Rng::with_seed(mix(own, draw));
+                let mode = modes[rng.usize(..modes.len())];
+                let spared = rng.u8(..4) == 0 || faults.iter().any(|&(fault, _)| fault == mode.fault);
+                faults.extend((!spared).then_some((mode.fault, mode.time)));
+            }
         }
         let time = |(fault, time): (Fault, Option<Span>)| {
             let mut rng = Rng::with_seed(mix(own, fault as u64));
             (fault, time.map_or(Duration::ZERO, |span| span.draw(&mut rng)))
         };
-        Fate { faults: faults.into_iter().map(time).collect() }
+        Fate { seed: own, faults: faults.into_iter().map(time).collect() }
     }
 }
 
@@ -227,6 +268,7 @@ fn span(text: &str) -> Option<Span> {
 /// What befalls one connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fate {
+    seed: u64,
     faults: Vec<(Fault, Duration)>,
 }
 
@@ -239,6 +281,11 @@ impl Fate {
     /// All that befalls it.
     pub fn faults(&self) -> &[(Fault, Duration)] {
         &self.faults
+    }
+
+    /// What decides about all that is left open: this connection's own, and always the same.
+    pub(crate) fn rng(&self) -> Rng {
+        Rng::with_seed(mix(self.seed, u64::MAX - 2))
     }
 }
 
@@ -258,7 +305,8 @@ mod tests {
             assert_eq!(mode.fault as usize, at, "{}", mode.name);
             assert_eq!(mode.about.contains("TIME"), mode.time.is_some(), "{}", mode.name);
         }
-        assert_eq!(MODES.len(), Fault::KickAll as usize + 1);
+        assert_eq!(MODES.len(), Fault::Reorder as usize + 1);
+        assert_eq!(MODES[OF_CONNECTIONS - 1].fault, Fault::KickAll);
     }
 
     #[test]
@@ -323,27 +371,33 @@ mod tests {
     }
 
     #[test]
-    fn with_all_each_connection_draws_one_or_none_and_none_is_left_out() {
+    fn with_all_each_connection_draws_one_of_each_kind_or_none_and_none_is_left_out() {
         let mut drawn = BTreeMap::new();
-        let mut spared = 0;
+        let mut spared = [0; 2];
+        let mut both = 0;
         for number in 0..10_000 {
-            match chaos("all").fate(1, 0, number).faults() {
-                [] => spared += 1,
-                [(fault, time)] => {
-                    let span = MODES[*fault as usize].time;
-                    assert!(span.map_or(time.is_zero(), |span| (span.from..=span.to).contains(time)));
-                    *drawn.entry(*fault).or_insert(0) += 1;
-                }
-                more => panic!("{more:?}"),
+            let fate = chaos("all").fate(1, 0, number);
+            let (connection, data): (Vec<_>, Vec<_>) =
+                fate.faults().iter().copied().partition(|&(fault, _)| (fault as usize) < OF_CONNECTIONS);
+            for (spared, faults) in spared.iter_mut().zip([&connection, &data]) {
+                assert!(faults.len() <= 1, "{faults:?}");
+                *spared += u32::from(faults.is_empty());
+            }
+            both += u32::from(connection.len() + data.len() == 2);
+            for (fault, time) in fate.faults() {
+                let span = MODES[*fault as usize].time;
+                assert!(span.map_or(time.is_zero(), |span| (span.from..=span.to).contains(time)));
+                *drawn.entry(*fault).or_insert(0) += 1;
             }
         }
-        assert!((2300..2700).contains(&spared), "{spared}");
+        assert!(spared.iter().all(|spared| (2300..2700).contains(spared)), "{spared:?}");
+        assert!((5300..5950).contains(&both), "the draws do not depend on each other: {both}");
         assert_eq!(drawn.len(), MODES.len());
-        assert!(drawn.values().all(|count| (450..720).contains(count)), "{drawn:?}");
+        assert!(drawn.values().all(|count| (350..720).contains(count)), "{drawn:?}");
     }
 
     #[test]
     fn no_chaos_befalls_nobody() {
-        assert_eq!(Chaos::default().fate(1, 2, 3), Fate::default());
+        assert_eq!(Chaos::default().fate(1, 2, 3).faults(), []);
     }
 }

@@ -15,6 +15,7 @@ use tokio::time::{sleep, sleep_until, timeout};
 
 use crate::chaos::Fault;
 use crate::door::Handshake;
+use crate::extras::Extras;
 use crate::faults::Faults;
 use crate::line::Line;
 use crate::outbox::Outbox;
@@ -43,7 +44,8 @@ pub(crate) struct Guest {
 
 /// Serves one client until either side has enough, or its fate catches up with it.
 pub(crate) async fn serve(guest: Guest, server: Rc<Server>, stop: watch::Receiver<bool>) {
-    let outbox = Rc::new(Outbox::new(server.rooms.config.backlog));
+    let hold = guest.faults.time(Fault::Coalesce);
+    let outbox = Rc::new(Outbox::new(server.rooms.config.backlog, hold));
     let mut kicked = server.kick.subscribe();
     let faults = Rc::clone(&guest.faults);
     let end = tokio::select! {
@@ -104,7 +106,14 @@ async fn converse(
     };
     let mut peer = Peer::new(Instant::now(), config);
     let mut membership: Option<Membership> = None;
+    let mut extras: Option<Extras> = None;
     loop {
+        if let (Some(joined), Some(extras)) = (&membership, &mut extras) {
+            while let Some((fault, burst)) = extras.due(Instant::now(), joined.id) {
+                faults.count(fault);
+                joined.say(burst);
+            }
+        }
         if let Some((_, code)) = ERRORS.into_iter().find(|&(fault, _)| faults.has_come(fault)) {
             peer.refuse(code);
         }
@@ -116,14 +125,22 @@ async fn converse(
             Output::Join(room) => {
                 if membership.as_ref().is_none_or(|joined| joined.id != room) {
                     drop(membership.take());
-                    membership = rooms.join(room, guest.address, outbox);
+                    membership = rooms.join(room, guest, outbox);
+                    extras.get_or_insert_with(|| Extras::new(faults, Instant::now()));
                     if membership.is_none() {
                         peer.refuse(peer::WRONG_ROOM);
                     }
                 }
                 continue;
             }
-            Output::Wait(at) => ERRORS.into_iter().filter_map(|(fault, _)| faults.at(fault)).fold(at, Instant::min),
+            Output::Wait(at) => {
+                let errors = ERRORS.into_iter().filter_map(|(fault, _)| faults.at(fault));
+                if outbox.held_until().is_some() {
+                    faults.count(Fault::Coalesce);
+                }
+                let extra = extras.as_ref().and_then(Extras::next);
+                errors.chain(extra).chain(outbox.held_until()).fold(at, Instant::min)
+            }
             Output::Close => break,
         };
         // Writes on while it waits to hear; when all is written, the next push ends the wait.
@@ -139,6 +156,7 @@ async fn converse(
         }
     }
     drop(membership);
+    outbox.let_go();
     // A client that does not want to read must not keep us.
     let _ = timeout(GRACE, part(&mut wire, outbox)).await;
 }

@@ -3,8 +3,9 @@
 use std::cell::Cell;
 use std::future::pending;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use fastrand::Rng;
 use tokio::time::sleep_until;
 
 use crate::chaos::{Fate, Fault};
@@ -20,7 +21,7 @@ pub(crate) struct Faults {
     begin: Instant,
     ledger: Arc<Ledger>,
     /// A bit for each fault that was counted.
-    counted: Cell<u32>,
+    counted: Cell<u64>,
 }
 
 impl Faults {
@@ -31,6 +32,16 @@ impl Faults {
     /// When a fault comes, or is over; none if it never comes.
     pub(crate) fn at(&self, fault: Fault) -> Option<Instant> {
         self.fate.time(fault).map(|time| self.begin + time)
+    }
+
+    /// Whether this befalls the connection, and how long it takes. Modes that take no time have none to wait.
+    pub(crate) fn time(&self, fault: Fault) -> Option<Duration> {
+        self.fate.time(fault)
+    }
+
+    /// What decides about all that the fate leaves open.
+    pub(crate) fn rng(&self) -> Rng {
+        self.fate.rng()
     }
 
     /// Whether a fault has come. The first yes counts it.
@@ -44,7 +55,7 @@ impl Faults {
 
     /// Counts a fault, once.
     pub(crate) fn count(&self, fault: Fault) {
-        let bit = 1 << fault as u32;
+        let bit = 1 << fault as u64;
         if self.counted.get() & bit == 0 {
             self.counted.set(self.counted.get() | bit);
             self.ledger.inject(fault);

@@ -182,16 +182,37 @@ impl Tape {
 }
 
 impl Burst {
+    /// These payloads as one burst.
+    pub(crate) fn of(payloads: impl IntoIterator<Item: AsRef<[u8]>>) -> Self {
+        let (mut bytes, mut messages) = (Vec::new(), 0);
+        for payload in payloads {
+            let payload = payload.as_ref();
+            packet::encode(Sender::Server, payload, &mut bytes);
+            messages += u64::from(!message::is_control(&message::kind(payload)));
+        }
+        Self { bytes: bytes.into(), messages }
+    }
+
+    /// Bytes that are no packet, and the end of whoever decodes them.
+    pub(crate) fn broken(bytes: Vec<u8>) -> Self {
+        Self { bytes: bytes.into(), messages: 0 }
+    }
+
+    /// The payloads that are whole in the first `length` bytes, control too.
+    pub(crate) fn payloads_within(&self, length: usize, each: impl FnMut(&[u8])) {
+        // What is broken on purpose ends it.
+        let _ = PacketDecoder::with_limit(Sender::Server, u32::MAX).read(&self.bytes[..length], each);
+    }
+
     /// How many whole messages are in the first `length` bytes.
     pub(crate) fn messages_within(&self, length: usize) -> u64 {
         if length >= self.bytes.len() {
             return self.messages;
         }
         let mut messages = 0;
-        let whole = PacketDecoder::with_limit(Sender::Server, u32::MAX).read(&self.bytes[..length], |payload| {
+        self.payloads_within(length, |payload| {
             messages += u64::from(!message::is_control(&message::kind(payload)));
         });
-        debug_assert_eq!(whole, Ok(()), "we wrote these packets");
         messages
     }
 }

@@ -8,12 +8,17 @@
 //! server     Simulator: all of it on TCP, WebSocket, and WebSocket over TLS (feature `tls`)
 //! tls        certificates of a test authority, and the odd TLS of Douyu's servers (feature `tls`)
 //! chaos      what goes wrong with which connection: seeded, repeatable, without a clock
-//! sent       what went out, to be compared with what came in
+//! data       what chaos makes of packets and payloads: seeded, repeatable
+//! sent       what went out, counted, to be compared with what came in
+//! account    the same message by message, as a file
 //! ```
 
+pub mod account;
 pub mod chaos;
 mod connection;
+pub mod data;
 mod door;
+mod extras;
 mod faults;
 pub mod feed;
 mod line;
@@ -30,6 +35,7 @@ pub mod tls;
 mod wire;
 mod write;
 
+pub use account::Account;
 pub use chaos::{Chaos, ChaosError, Fault};
 pub use feed::{Feed, FeedError, Tape};
 pub use peer::Peer;

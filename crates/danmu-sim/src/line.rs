@@ -22,7 +22,7 @@ use crate::faults::Faults;
 /// Time between two bytes that trickle.
 const TRICKLE: Duration = Duration::from_secs(1);
 
-/// One end of a TCP connection.
+/// One end of a TCP connection. It takes bytes one by one where they are to trickle, or to be split.
 #[derive(Debug)]
 pub(crate) struct Line {
     stream: Rc<TcpStream>,
@@ -68,8 +68,12 @@ impl AsyncRead for Line {
 
 impl AsyncWrite for Line {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if bytes.is_empty() || !self.faults.has_come(Fault::Trickle) {
+        if bytes.is_empty() {
             return self.poll_write_some(context, bytes);
+        }
+        if !self.faults.has_come(Fault::Trickle) {
+            let most = if self.faults.has_come(Fault::Split) { 1 } else { bytes.len() };
+            return self.poll_write_some(context, &bytes[..most]);
         }
         let pause = self.pause.get_or_insert_with(|| Box::pin(sleep(Duration::ZERO)));
         ready!(pause.as_mut().poll(context));

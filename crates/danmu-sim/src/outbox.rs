@@ -1,13 +1,15 @@
 //! Outbox: what is on its way to one client, bounded in bytes.
 //!
 //! Whoever has something to say pushes it here and never waits; the connection's task writes it when the socket takes
-//! it. Bursts are shared between all who hear the same room, so a connection costs little more than its socket.
+//! it. Bursts are shared between all who hear the same room, so a connection costs little more than its socket. A
+//! connection whose data is to be coalesced holds what it has for a while, and then has it in one piece.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::Notify;
@@ -25,6 +27,12 @@ pub(crate) struct Outbox {
     /// Bytes of the first burst that are.
     written: Cell<usize>,
     overrun: Cell<bool>,
+    /// Whether the socket was shown some of the first burst: it has to stay as it is.
+    begun: Cell<bool>,
+    /// How long to hold what is pushed, if at all.
+    hold: Cell<Option<Duration>>,
+    /// Until when.
+    held: Cell<Option<Instant>>,
     pushed: Notify,
     sent: Notify,
 }
@@ -37,14 +45,17 @@ struct Queued {
 }
 
 impl Outbox {
-    /// A queue that may hold `limit` bytes, and one burst more.
-    pub(crate) fn new(limit: usize) -> Self {
+    /// A queue that may hold `limit` bytes, and one burst more. With `hold`, what is pushed waits for so long.
+    pub(crate) fn new(limit: usize, hold: Option<Duration>) -> Self {
         Self {
             limit,
             queue: RefCell::default(),
             pending: Cell::new(0),
             written: Cell::new(0),
             overrun: Cell::new(false),
+            begun: Cell::new(false),
+            hold: Cell::new(hold),
+            held: Cell::new(None),
             pushed: Notify::new(),
             sent: Notify::new(),
         }
@@ -68,6 +79,9 @@ impl Outbox {
         }
         self.pending.set(self.pending.get() + queued.burst.bytes.len());
         self.queue.borrow_mut().push_back(queued);
+        if let Some(hold) = self.hold.get().filter(|_| self.held.get().is_none()) {
+            self.held.set(Some(Instant::now() + hold));
+        }
         self.pushed.notify_one();
     }
 
@@ -75,6 +89,45 @@ impl Outbox {
     pub(crate) fn overrun(&self) {
         self.overrun.set(true);
         self.pushed.notify_one();
+    }
+
+    /// When what is held may go out, if something is.
+    pub(crate) const fn held_until(&self) -> Option<Instant> {
+        self.held.get()
+    }
+
+    /// Holds nothing any more.
+    pub(crate) fn let_go(&self) {
+        self.hold.set(None);
+        self.held.set(None);
+    }
+
+    /// Whether what there is has to wait. If it has waited long enough, makes one burst of it. What is half sent goes on.
+    fn is_held(&self) -> bool {
+        match self.held.get() {
+            Some(until) if !self.begun.get() => {
+                let waits = until > Instant::now();
+                if !waits {
+                    self.held.set(None);
+                    self.coalesce();
+                }
+                waits
+            }
+            _ => false,
+        }
+    }
+
+    /// Makes one burst of all that is not counted in different places.
+    fn coalesce(&self) {
+        let mut queue = self.queue.borrow_mut();
+        let mut whole: VecDeque<Queued> = VecDeque::new();
+        for next in queue.drain(..) {
+            match whole.back_mut().filter(|last| last.counts_with(&next)) {
+                Some(last) => last.append(next),
+                None => whole.push_back(next),
+            }
+        }
+        *queue = whole;
     }
 
     /// Whether more was said than the client took in.
@@ -96,10 +149,14 @@ impl Outbox {
 
     /// Writes as much as `write` takes now; ready when that was all.
     pub(crate) fn poll_write(&self, mut write: impl FnMut(Bytes) -> Poll<io::Result<usize>>) -> Poll<io::Result<()>> {
+        if self.is_held() {
+            return Poll::Ready(Ok(()));
+        }
         let mut queue = self.queue.borrow_mut();
         while let Some(front) = queue.front() {
             let left = front.burst.bytes.slice(self.written.get()..);
             let length = left.len();
+            self.begun.set(true);
             let Poll::Ready(taken) = write(left)? else {
                 self.sent.notify_one();
                 return Poll::Pending;
@@ -109,8 +166,9 @@ impl Outbox {
                 self.written.set(self.written.get() + taken);
             } else {
                 self.written.set(0);
+                self.begun.set(false);
                 if let Some(done) = queue.pop_front() {
-                    done.count(done.burst.messages);
+                    done.count(usize::MAX);
                 }
             }
         }
@@ -121,7 +179,7 @@ impl Outbox {
     /// The connection is over: counts what was written of the burst that was not finished.
     pub(crate) fn end(&self) {
         if let Some(front) = self.queue.borrow().front() {
-            front.count(front.burst.messages_within(self.written.get()));
+            front.count(self.written.get());
         }
         self.queue.borrow_mut().clear();
         self.pending.set(0);
@@ -130,9 +188,24 @@ impl Outbox {
 }
 
 impl Queued {
-    fn count(&self, messages: u64) {
+    /// Whether both are counted in one place. Answers are counted nowhere, since they hold no messages.
+    fn counts_with(&self, other: &Self) -> bool {
+        match (&self.tally, &other.tally) {
+            (Some(own), Some(other)) => Arc::ptr_eq(own, other),
+            _ => true,
+        }
+    }
+
+    fn append(&mut self, next: Self) {
+        self.burst.bytes = [&self.burst.bytes[..], &next.burst.bytes].concat().into();
+        self.burst.messages += next.burst.messages;
+        self.tally = self.tally.take().or(next.tally);
+    }
+
+    /// Counts what is in the first bytes.
+    fn count(&self, length: usize) {
         if let Some(tally) = &self.tally {
-            tally.count(messages);
+            tally.count(&self.burst, length.min(self.burst.bytes.len()));
         }
     }
 }

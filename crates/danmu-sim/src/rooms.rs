@@ -6,16 +6,20 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use danmu_proto::{RoomId, Sender, packet};
+use fastrand::Rng;
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, spawn_local};
 use tokio::time::{sleep_until, timeout_at};
 
+use crate::chaos::Fault;
+use crate::connection::Guest;
+use crate::data;
+use crate::faults::Faults;
 use crate::feed::{Burst, Feed, Tape};
 use crate::outbox::Outbox;
 use crate::pace::Pace;
@@ -50,6 +54,13 @@ struct Room {
 struct Listener {
     outbox: Rc<Outbox>,
     tally: Arc<Tally>,
+    stir: Option<Rc<Stir>>,
+}
+
+/// What is done to the order of what one connection hears.
+struct Stir {
+    faults: Rc<Faults>,
+    rng: RefCell<Rng>,
 }
 
 /// A connection hears a room as long as it holds this.
@@ -67,9 +78,13 @@ impl Rooms {
     }
 
     /// Begins to feed a room to `outbox`, unless there is none with this number, or there are too many already.
-    pub(crate) fn join(self: &Rc<Self>, id: RoomId, client: SocketAddr, outbox: &Rc<Outbox>) -> Option<Membership> {
+    pub(crate) fn join(self: &Rc<Self>, id: RoomId, guest: &Guest, outbox: &Rc<Outbox>) -> Option<Membership> {
         let room = self.room(id)?;
-        let listener = Listener { outbox: Rc::clone(outbox), tally: room.ledger.tally(client) };
+        let listener = Listener {
+            outbox: Rc::clone(outbox),
+            tally: room.ledger.tally(guest.session, guest.address),
+            stir: Stir::new(&guest.faults).map(Rc::new),
+        };
         let player = match &self.config.feed {
             Feed::Scenario => {
                 room.listeners.borrow_mut().push(listener.clone());
@@ -98,10 +113,8 @@ impl Rooms {
 
     /// Says something to all who are in a room. That it was there to be heard counts either way.
     pub(crate) fn say(&self, id: RoomId, burst: &Burst) {
-        let Some(room) = self.room(id) else { return };
-        room.ledger.feed(burst.messages);
-        for listener in &*room.listeners.borrow() {
-            listener.outbox.feed(burst.clone(), &listener.tally);
+        if let Some(room) = self.room(id) {
+            room.say(burst);
         }
     }
 
@@ -143,6 +156,16 @@ impl Rooms {
     }
 }
 
+impl Membership {
+    /// Has the client hear something beside its room.
+    pub(crate) fn say(&self, burst: Burst) {
+        if burst.messages > 0 {
+            self.room.ledger.feed(&burst);
+        }
+        self.listener.outbox.feed(burst, &self.listener.tally);
+    }
+}
+
 impl Drop for Membership {
     fn drop(&mut self) {
         if let Some(player) = &self.player {
@@ -150,6 +173,33 @@ impl Drop for Membership {
         }
         self.room.listeners.borrow_mut().retain(|other| !Rc::ptr_eq(&other.outbox, &self.listener.outbox));
         self.listener.tally.close();
+    }
+}
+
+impl Listener {
+    fn hear(&self, burst: &Burst) {
+        let burst = self.stir.as_ref().map_or_else(|| burst.clone(), |stir| stir.stirred(burst));
+        self.outbox.feed(burst, &self.tally);
+    }
+}
+
+/// The faults that a burst can have and a message cannot.
+const STIRS: [Fault; 2] = [Fault::Duplicate, Fault::Reorder];
+
+impl Stir {
+    fn new(faults: &Rc<Faults>) -> Option<Self> {
+        let stirs = STIRS.into_iter().any(|fault| faults.time(fault).is_some());
+        stirs.then(|| Self { faults: Rc::clone(faults), rng: RefCell::new(faults.rng()) })
+    }
+
+    fn stirred(&self, burst: &Burst) -> Burst {
+        let mut payloads = Vec::new();
+        burst.payloads_within(burst.bytes.len(), |payload| payloads.push(payload.to_vec()));
+        for fault in STIRS.into_iter().filter(|&fault| self.faults.time(fault).is_some()) {
+            self.faults.count(fault);
+            data::stir(fault, &mut payloads, &mut self.rng.borrow_mut());
+        }
+        Burst::of(payloads)
     }
 }
 
@@ -166,15 +216,19 @@ async fn talk(room: Rc<Room>, mut pace: Pace) {
         }
         pace.sent(messages);
         let burst = room.burst(messages);
-        room.ledger.feed(messages);
-        for listener in &*room.listeners.borrow() {
-            listener.outbox.feed(burst.clone(), &listener.tally);
-        }
+        room.say(&burst);
     }
     room.talking.set(false);
 }
 
 impl Room {
+    fn say(&self, burst: &Burst) {
+        self.ledger.feed(burst);
+        for listener in &*self.listeners.borrow() {
+            listener.hear(burst);
+        }
+    }
+
     fn burst(&self, messages: u64) -> Burst {
         let mut scenario = self.scenario.borrow_mut();
         let mut bytes = Vec::new();
@@ -200,8 +254,8 @@ async fn play(tape: Tape, repeat: bool, mut pace: Pace, room: Rc<Room>, listener
         }
         let burst = tape.cut(round, at, end);
         pace.sent((end - at) as u64);
-        room.ledger.feed(burst.messages);
-        listener.outbox.feed(burst, &listener.tally);
+        room.ledger.feed(&burst);
+        listener.hear(&burst);
         listener.outbox.drained_to(TAPE_AHEAD_BYTES).await;
         at = end;
         if at == tape.len() && repeat {

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use danmu_proto::RoomId;
+use danmu_proto::{RoomId, message};
 
+use crate::account::{self, Digest};
 use crate::chaos::Fault;
+use crate::feed::Burst;
 
 /// Of closed connections, the counts of this many are kept in each room.
 const CLOSED_KEPT: usize = 256;
@@ -80,10 +82,14 @@ pub(crate) struct Ledger {
     injected: Mutex<BTreeMap<&'static str, u64>>,
     ended: AtomicBool,
     rooms: Mutex<BTreeMap<RoomId, Arc<RoomLedger>>>,
+    /// Where it is told message by message, if it is.
+    account: Option<Arc<account::Writer>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct RoomLedger {
+    room: RoomId,
+    account: Option<Arc<account::Writer>>,
     fed: AtomicU64,
     messages: AtomicU64,
     tallies: Mutex<Vec<Arc<Tally>>>,
@@ -93,6 +99,7 @@ pub(crate) struct RoomLedger {
 #[derive(Debug)]
 pub(crate) struct Tally {
     room: Arc<RoomLedger>,
+    connection: u64,
     client: SocketAddr,
     messages: AtomicU64,
     open: AtomicBool,
@@ -100,7 +107,7 @@ pub(crate) struct Tally {
 
 impl Ledger {
     /// The books of a server that starts now.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(account: Option<Arc<account::Writer>>) -> Self {
         Self {
             start: Instant::now(),
             accepted: AtomicU64::new(0),
@@ -108,6 +115,7 @@ impl Ledger {
             injected: Mutex::default(),
             ended: AtomicBool::new(false),
             rooms: Mutex::default(),
+            account,
         }
     }
 
@@ -136,7 +144,16 @@ impl Ledger {
     }
 
     pub(crate) fn room(&self, room: RoomId) -> Arc<RoomLedger> {
-        Arc::clone(lock(&self.rooms).entry(room).or_default())
+        let new = || {
+            Arc::new(RoomLedger {
+                room,
+                account: self.account.clone(),
+                fed: AtomicU64::new(0),
+                messages: AtomicU64::new(0),
+                tallies: Mutex::default(),
+            })
+        };
+        Arc::clone(lock(&self.rooms).entry(room).or_insert_with(new))
     }
 
     pub(crate) fn sent(&self) -> Sent {
@@ -152,14 +169,19 @@ impl Ledger {
 }
 
 impl RoomLedger {
-    pub(crate) fn feed(&self, messages: u64) {
-        self.fed.fetch_add(messages, Relaxed);
+    /// Counts what is there to be heard.
+    pub(crate) fn feed(&self, burst: &Burst) {
+        self.fed.fetch_add(burst.messages, Relaxed);
+        if let Some(account) = &self.account {
+            account.said(self.room, now_us(), &digests(burst, burst.bytes.len()));
+        }
     }
 
-    /// Opens the counts of a connection.
-    pub(crate) fn tally(self: &Arc<Self>, client: SocketAddr) -> Arc<Tally> {
+    /// Opens the counts of the connection with this number.
+    pub(crate) fn tally(self: &Arc<Self>, connection: u64, client: SocketAddr) -> Arc<Tally> {
         let tally = Arc::new(Tally {
             room: Arc::clone(self),
+            connection,
             client,
             messages: AtomicU64::new(0),
             open: AtomicBool::new(true),
@@ -184,9 +206,14 @@ impl RoomLedger {
 }
 
 impl Tally {
-    pub(crate) fn count(&self, messages: u64) {
+    /// Counts the messages of a burst, of which `length` bytes are in the socket.
+    pub(crate) fn count(&self, burst: &Burst, length: usize) {
+        let messages = burst.messages_within(length);
         self.messages.fetch_add(messages, Relaxed);
         self.room.messages.fetch_add(messages, Relaxed);
+        if let Some(account) = self.room.account.as_ref().filter(|_| messages > 0) {
+            account.sent(self.room.room, self.connection, now_us(), &digests(burst, length));
+        }
     }
 
     /// The connection hears the room no more.
@@ -197,6 +224,22 @@ impl Tally {
     fn sent(&self) -> ConnectionSent {
         ConnectionSent { client: self.client, messages: self.messages.load(Relaxed), open: self.open.load(Relaxed) }
     }
+}
+
+/// The time of day, in microseconds since the Unix epoch.
+fn now_us() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as i64)
+}
+
+/// The messages that are whole in the first bytes of a burst.
+fn digests(burst: &Burst, length: usize) -> Vec<Digest> {
+    let mut digests = Vec::new();
+    burst.payloads_within(length, |payload| {
+        if !message::is_control(&message::kind(payload)) {
+            digests.push(Digest::of(payload));
+        }
+    });
+    digests
 }
 
 /// Counts are whole at every moment, so a panic elsewhere does not spoil them.
@@ -210,16 +253,18 @@ mod tests {
 
     #[test]
     fn clients_that_come_and_go_cost_bounded_memory_and_are_still_counted() {
-        let ledger = Ledger::new();
+        let ledger = Ledger::new(None);
         let room = RoomId::new(1).unwrap();
+        let burst = |messages| Burst::of(std::iter::repeat_n("type@=chatmsg/", messages));
         let client = SocketAddr::from(([127, 0, 0, 1], 1));
-        let open = ledger.room(room).tally(client);
+        let open = ledger.room(room).tally(1, client);
+        let two = burst(2);
         for _ in 0..1000 {
-            let tally = ledger.room(room).tally(client);
-            tally.count(2);
+            let tally = ledger.room(room).tally(1, client);
+            tally.count(&two, two.bytes.len());
             tally.close();
         }
-        open.count(1);
+        open.count(&burst(1), usize::MAX);
         let sent = &ledger.sent().rooms[&room];
         assert_eq!(sent.messages, 2001);
         assert_eq!(sent.connections.len(), CLOSED_KEPT + 1);
@@ -233,7 +278,7 @@ mod tests {
         assert_eq!([peak(1), peak(200), peak(201), peak(1000), peak(60_000)], [1, 3, 4, 4, 7]);
         assert_eq!(Sent::default().peak_accepts(Duration::from_secs(1)), 0);
 
-        let ledger = Ledger::new();
+        let ledger = Ledger::new(None);
         for number in 1..=20_000 {
             assert_eq!(ledger.accept(), number);
         }

@@ -11,6 +11,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
@@ -22,6 +23,7 @@ use tokio::sync::watch;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
+use crate::account;
 use crate::chaos::{Chaos, Fault};
 use crate::connection::{self, Guest};
 use crate::door::{Door, Handshake};
@@ -73,6 +75,8 @@ pub struct Config {
     pub backlog: usize,
     /// What is to go wrong, as the seed has it. Default nothing.
     pub chaos: Chaos,
+    /// A file to tell in what was said and sent, message by message: see [`Account`](crate::Account). Default none.
+    pub account: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -93,6 +97,7 @@ impl Default for Config {
             silence: Duration::from_secs(180),
             backlog: 16 << 20,
             chaos: Chaos::default(),
+            account: None,
         }
     }
 }
@@ -113,6 +118,15 @@ pub enum StartError {
     /// The system gives no thread, or no way to wait for sockets.
     #[error("cannot start the simulator's thread")]
     Thread {
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// The account cannot be written.
+    #[error("cannot write the account {}", path.display())]
+    Account {
+        /// The file.
+        path: PathBuf,
         /// Why not.
         #[source]
         source: io::Error,
@@ -147,6 +161,7 @@ pub struct Simulator {
     #[cfg(feature = "tls")]
     ca_pem: Option<String>,
     ledger: Arc<Ledger>,
+    account: Option<Arc<account::Writer>>,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -165,7 +180,14 @@ impl Simulator {
             wanted.extend(config.wss.iter().map(|&address| (address, Handshake::Tls(acceptor.clone()))));
             Some(ca_pem)
         };
-        let ledger = Arc::new(Ledger::new());
+        let account = match &config.account {
+            Some(path) => Some(Arc::new(
+                account::Writer::create(path, config.seed)
+                    .map_err(|source| StartError::Account { path: path.clone(), source })?,
+            )),
+            None => None,
+        };
+        let ledger = Arc::new(Ledger::new(account.clone()));
         let (stop, stopped) = watch::channel(false);
         let (report, reported) = mpsc::sync_channel(1);
         let serve = {
@@ -192,6 +214,7 @@ impl Simulator {
             #[cfg(feature = "tls")]
             ca_pem,
             ledger,
+            account,
             stop,
             thread: Some(thread),
         })
@@ -228,6 +251,16 @@ impl Simulator {
     pub fn shutdown(mut self) -> Sent {
         self.end();
         self.ledger.sent()
+    }
+
+    /// The same, where an account is told: it is whole then.
+    ///
+    /// # Errors
+    /// It is not, since the file could not be written.
+    pub fn shutdown_with_account(mut self) -> io::Result<Sent> {
+        self.end();
+        self.account.as_ref().map_or(Ok(()), |account| account.finish())?;
+        Ok(self.ledger.sent())
     }
 
     fn end(&mut self) {

@@ -25,6 +25,15 @@ const MODES: &[(&str, &str)] = &[
     ("error-52", "error 52"),
     ("error-204", "error 204"),
     ("kick-all=2..3", "the server"),
+    ("split,unknown-keys,repeated-keys", ""),
+    ("coalesce,bad-utf8,cesu-8,long-list,nested=0.5..1", ""),
+    ("duplicate,reorder,huge=0.5..1", ""),
+    ("lengths-differ=1..2", "lengths differ"),
+    ("too-short=1..2", "too small"),
+    ("too-long=1..2", "over the limit"),
+    ("wrong-type=1..2", "a packet of kind"),
+    ("flags=1..2", "flags"),
+    ("no-nul=1..2", "zero byte"),
     ("all", ""),
 ];
 

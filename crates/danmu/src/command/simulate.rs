@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use danmu_sim::chaos::MODES;
 use danmu_sim::{Chaos, Config, Feed, Sent, Tape};
 
@@ -36,9 +37,13 @@ pub(crate) struct Simulate {
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     /// Let this go wrong, seeded by --seed: names with commas between them, each with its time in seconds if you like, as
-    /// in reset=1..5,trickle; all has each connection draw one; list shows what there is; repeatable
+    /// in reset=1..5,trickle; all has each connection draw a fault of its own and one of its data; list shows what there
+    /// is; repeatable
     #[arg(long, value_name = "NAME[=TIME]", value_parser = wanted)]
     chaos: Vec<Wanted>,
+    /// Write what was sent to whom and when, message by message, for `danmu verify --sent`
+    #[arg(long, value_name = "FILE")]
+    account: Option<PathBuf>,
     /// Stop after this long, such as 90s or 1h30m
     #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
     duration: Option<Duration>,
@@ -69,9 +74,14 @@ impl Simulate {
             return Ok(Exit::Done);
         }
         let stop = Stop::on_signals()?;
-        let simulator = self.listen.start(self.config()?, printer)?;
+        let config = self.config()?;
+        if !self.chaos.is_empty() {
+            printer.note(format_args!("SEED={} (--seed {0} lets the same go wrong again)", self.seed));
+        }
+        let simulator = self.listen.start(config, printer)?;
         wait(&stop, self.duration, || false);
-        report(printer, &simulator.shutdown())?;
+        let sent = simulator.shutdown_with_account().context("the account of what was sent is not whole")?;
+        report(printer, &sent)?;
         Ok(Exit::Done)
     }
 
@@ -81,6 +91,7 @@ impl Simulate {
         config.rooms = self.rooms;
         config.repeat = self.repeat;
         config.seed = self.seed;
+        config.account.clone_from(&self.account);
         if let Some(feed) = &self.feed {
             config.feed = Feed::Tape(Tape::open(feed)?);
         }
@@ -93,13 +104,13 @@ impl Simulate {
     }
 }
 
-/// Prints what can go wrong.
+/// Prints what can go wrong: with connections first, then with their data.
 fn list(printer: &mut Printer) -> Result<(), Closed> {
     for mode in MODES {
         let written = mode.time.map_or_else(|| mode.name.to_owned(), |time| format!("{}={time}", mode.name));
         printer.line(&format!("{written:<20} {}", mode.about))?;
     }
-    printer.line(&format!("{:<20} each connection draws one of these, or none", "all"))
+    printer.line(&format!("{:<20} each connection draws one of itself and one of its data, or none", "all"))
 }
 
 fn report(printer: &mut Printer, sent: &Sent) -> Result<(), Closed> {
