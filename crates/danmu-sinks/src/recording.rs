@@ -188,14 +188,43 @@ fn open_to_read(path: &Path) -> Result<Connection, OpenError> {
     }
     let sqlite = |source| OpenError::of(path, source);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags).map_err(sqlite)?;
-    conn.busy_timeout(BUSY).map_err(sqlite)?;
-    match found(&conn).map_err(sqlite)? {
+    let open = || {
+        let conn = Connection::open_with_flags(path, flags).map_err(sqlite)?;
+        conn.busy_timeout(BUSY).map_err(sqlite)?;
+        Ok((found(&conn).map_err(sqlite)?, conn))
+    };
+    let (found, conn) = match open() {
+        Err(OpenError::ReadOnly { .. }) => {
+            roll_back(path)?;
+            open()?
+        }
+        opened => opened?,
+    };
+    match found {
         Found::Recording(schema) if schema <= SCHEMA => Ok(conn),
         Found::Recording(found) => Err(OpenError::Newer { path: path.to_owned(), found }),
         Found::Nothing => Err(OpenError::Empty { path: path.to_owned() }),
         Found::Foreign => Err(OpenError::Foreign { path: path.to_owned() }),
     }
+}
+
+/// Undoes what a crash interrupted while the recording was made one file or rewritten: until then nobody can read it, and
+/// who only reads cannot undo it.
+fn roll_back(path: &Path) -> Result<(), OpenError> {
+    let _lock = lock(path)?;
+    let sqlite = |source| OpenError::of(path, source);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags).map_err(sqlite)?;
+    conn.busy_timeout(BUSY).map_err(sqlite)?;
+    found(&conn).map_err(sqlite)?;
+    Ok(())
+}
+
+fn lock(path: &Path) -> Result<Lock, OpenError> {
+    Lock::take(path).map_err(|error| match error {
+        LockError::Held { pid } => OpenError::InUse { path: path.to_owned(), pid },
+        LockError::Io(source) => OpenError::Access { path: path.to_owned(), source },
+    })
 }
 
 /// Opens a recording to change it, which only one may do at a time. `create` also makes one that is not there.
@@ -210,10 +239,7 @@ fn open_to_write(path: &Path, create: bool, program: &str) -> Result<(Connection
         }
         Err(source) => return Err(OpenError::Access { path: path.to_owned(), source }),
     }
-    let lock = Lock::take(path).map_err(|error| match error {
-        LockError::Held { pid } => OpenError::InUse { path: path.to_owned(), pid },
-        LockError::Io(source) => OpenError::Access { path: path.to_owned(), source },
-    })?;
+    let lock = lock(path)?;
     let sqlite = |source| OpenError::of(path, source);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut conn = Connection::open_with_flags(path, flags).map_err(sqlite)?;

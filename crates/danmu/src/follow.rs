@@ -121,12 +121,12 @@ impl<'p> Follow<'p> {
         &mut self,
         events: &mut Events,
         stop: &Stop,
-        mut enough: impl FnMut(&mut Printer) -> bool,
+        mut enough: impl FnMut(&mut Printer) -> Result<bool, Closed>,
     ) -> Result<Ended, Closed> {
         let give_up = self.give_up.0.map(|patience| Instant::now() + patience);
         loop {
             let now = Instant::now();
-            if stop.asked() || self.until.is_some_and(|until| now >= until) || self.is_full() || enough(self.printer) {
+            if stop.asked() || self.until.is_some_and(|until| now >= until) || self.is_full() || enough(self.printer)? {
                 self.printer.flush()?;
                 return Ok(Ended::Done);
             }

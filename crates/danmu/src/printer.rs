@@ -92,13 +92,8 @@ impl Printer {
     pub(crate) fn warn(&mut self, warning: impl Display) {
         // What was printed before is seen before. If stdout is closed, the next line of data will say so.
         let _ = self.flush();
-        warn(warning);
+        to_stderr(AnsiColor::Yellow.on_default(), "warning: ", safe(&warning.to_string()));
     }
-}
-
-/// [`Printer::warn`] for threads that print nothing else.
-pub(crate) fn warn(warning: impl Display) {
-    to_stderr(AnsiColor::Yellow.on_default(), "warning: ", safe(&warning.to_string()));
 }
 
 /// Says why the program fails, in one line.

@@ -1,6 +1,6 @@
 //! The writer thread: takes events as links give them and puts them into the recording.
 //!
-//! It is the only one that touches the file. When it cannot keep up, its queue fills and links stop reading; when it
+//! It is the only one that touches the file, and it prints nothing: what it has to say goes through `report`. When it cannot keep up, its queue fills and links stop reading; when it
 //! cannot write, it keeps trying once a second, and what there is no memory for is dropped and counted.
 
 use std::collections::{HashMap, HashSet};
@@ -16,23 +16,32 @@ use danmu_sinks::recording::OpenError;
 use danmu_sinks::recording::writer::{self, Cause, CommitError, Committed, Finished, Sums};
 use danmu_sinks::{Recorder, Types};
 
-use crate::printer;
+use crate::printer::in_one_line;
+use crate::report::{Report, Reporter};
+use crate::space::Space;
 use crate::target::Target;
 
 /// How many bytes of messages may wait for a disk that takes none.
 const PENDING: usize = 64 << 20;
 
+/// How long a file that is gone may take to come back, as when it was put aside for a moment, before a new one takes its
+/// place.
+const GONE_US: i64 = 10_000_000;
+
 /// What the thread that writes is to do.
 pub(crate) struct Writer {
     target: Target,
     recorder: Recorder,
-    /// Sums of the files of earlier days.
-    before: Sums,
+    before: Before,
     /// What goes on, to go on in the file of another day.
     wanted: HashSet<RoomId>,
     links: HashMap<LinkId, (RoomId, Arc<Endpoint>)>,
     /// What else there is to record.
     told: mpsc::Receiver<Told>,
+    /// Who hears what becomes of it.
+    reporter: Reporter,
+    trouble: Trouble,
+    space: Space,
     clock: Clock,
     types: Types,
     /// How many more messages to store.
@@ -83,10 +92,11 @@ impl Writer {
         limit: Option<u64>,
         clock: Clock,
         told: mpsc::Receiver<Told>,
+        reporter: Reporter,
     ) -> Result<Self, OpenError> {
         let recorder = target.open(clock.now_us())?;
-        let (before, wanted, links) = Default::default();
-        Ok(Self { target, recorder, before, wanted, links, told, clock, types, limit })
+        let (before, wanted, links, trouble, space) = Default::default();
+        Ok(Self { target, recorder, before, wanted, links, told, reporter, trouble, space, clock, types, limit })
     }
 
     /// Writes until `events` end.
@@ -94,7 +104,6 @@ impl Writer {
         let full = Arc::new(AtomicBool::new(false));
         let is_full = Arc::clone(&full);
         let thread = thread::Builder::new().name("danmu-writer".to_owned()).spawn(move || {
-            let mut trouble = Trouble::default();
             loop {
                 let event = events.wait(self.recorder.wait(self.clock.now_us()));
                 while let Ok(told) = self.told.try_recv() {
@@ -106,10 +115,16 @@ impl Writer {
                     Err(NoEvent::Ended) => return self.finish(),
                 }
                 is_full.store(self.limit == Some(0), Ordering::Relaxed);
-                if self.target.is_over(self.clock.now_us()) {
-                    trouble.after_rotation(self.rotate(self.clock.now_us()));
+                let now_us = self.clock.now_us();
+                if self.target.is_over(now_us) {
+                    let rotation = self.rotate(now_us);
+                    self.after_rotation(rotation);
                 }
-                trouble.after(self.recorder.tick(self.clock.now_us()), &mut self.recorder, &self.clock);
+                let commit = self.recorder.tick(now_us);
+                self.after_commit(commit);
+                if let Some(low) = self.space.look(now_us, self.recorder.path()) {
+                    self.say(Report::Low(low));
+                }
             }
         })?;
         Ok(Writing { thread, full })
@@ -195,13 +210,36 @@ impl Writer {
         }
         let old = std::mem::replace(&mut self.recorder, recorder);
         let finished = old.finish(now_us).map_err(Rotation::Finish)?;
-        self.before = self.before.plus(finished.sums);
+        self.before = Before { sums: self.before.sums.plus(finished.sums), lost: self.before.lost + finished.lost };
+        self.space = Space::default();
         Ok(())
     }
 
-    fn finish(self) -> Result<Finished, CommitError> {
-        let mut finished = self.recorder.finish(self.clock.now_us())?;
-        finished.sums = finished.sums.plus(self.before);
+    /// Goes on in a new file where the old one is gone.
+    fn renew(&mut self, now_us: i64) {
+        // Where that fails, the trouble that there is has been told.
+        if let Ok(left) = self.recorder.renew(now_us) {
+            self.before = Before { sums: self.before.sums.plus(left.sums), lost: self.before.lost + left.lost };
+            self.space = Space::default();
+            self.say(Report::Renewed);
+        }
+    }
+
+    fn finish(mut self) -> Result<Finished, CommitError> {
+        if self.trouble.gone {
+            self.renew(self.clock.now_us());
+        }
+        let (now_us, path, waiting) =
+            (self.clock.now_us(), self.recorder.path().to_owned(), self.recorder.pending_rows());
+        let run = self.recorder.run();
+        let mut finished = self.recorder.finish(now_us).inspect_err(|_| {
+            if waiting > 0 {
+                self.reporter.say(now_us, &path, Report::Left { messages: waiting });
+            }
+        })?;
+        self.reporter.say(now_us, &path, Report::Committed { run, committed: finished.committed });
+        finished.sums = finished.sums.plus(self.before.sums);
+        finished.lost += self.before.lost;
         Ok(finished)
     }
 }
@@ -215,53 +253,69 @@ enum Rotation {
     Finish(CommitError),
 }
 
-/// Tells the user once when writing fails, and once when it works again.
+/// What the user knows of already.
 #[derive(Debug, Default)]
 struct Trouble {
-    told: bool,
-    told_of_rotation: bool,
+    failing: bool,
+    /// There is no file any more.
+    gone: bool,
+    no_new_day: bool,
 }
 
-impl Trouble {
+/// What is said of it.
+impl Writer {
+    fn say(&self, report: Report) {
+        self.reporter.say(self.clock.now_us(), self.recorder.path(), report);
+    }
+
     fn after_rotation(&mut self, rotation: Result<(), Rotation>) {
+        let detail = |error: anyhow::Error| in_one_line(&error);
         match rotation {
-            Ok(()) => self.told_of_rotation = false,
+            Ok(()) => self.trouble.no_new_day = false,
             Err(Rotation::Open(error)) => {
-                if !std::mem::replace(&mut self.told_of_rotation, true) {
-                    let error = printer::in_one_line(&anyhow::Error::new(error));
-                    printer::warn(format_args!("no new file for the new day, so the old one goes on: {error}"));
+                if !std::mem::replace(&mut self.trouble.no_new_day, true) {
+                    self.say(Report::NoNewDay { detail: detail(error.into()) });
                 }
             }
-            Err(Rotation::Finish(error)) => {
-                let error = printer::in_one_line(&anyhow::Error::new(error));
-                printer::warn(format_args!("the last messages of the old day may be missing: {error}"));
-            }
+            Err(Rotation::Finish(error)) => self.say(Report::OldDay { detail: detail(error.into()) }),
         }
     }
 
-    fn after(&mut self, commit: Result<Option<Committed>, CommitError>, recorder: &mut Recorder, clock: &Clock) {
+    fn after_commit(&mut self, commit: Result<Option<Committed>, CommitError>) {
         match commit {
             Ok(None) => {}
             Ok(Some(committed)) => {
                 tracing::debug!(target: "danmu::writer", rows = committed.rows, last_id = committed.last_id, "committed");
-                if std::mem::take(&mut self.told) {
-                    printer::warn(format_args!("{} can be written again", recorder.path().display()));
+                self.trouble.gone = false;
+                if std::mem::take(&mut self.trouble.failing) {
+                    self.say(Report::Working);
                 }
+                self.say(Report::Committed { run: self.recorder.run(), committed });
             }
             Err(error) => {
-                if !std::mem::replace(&mut self.told, true) {
-                    let error = printer::in_one_line(&anyhow::Error::new(error));
-                    printer::warn(format_args!("{error}; messages wait in memory, and it is tried every second"));
+                self.trouble.gone = matches!(error, CommitError::Gone { .. });
+                if !std::mem::replace(&mut self.trouble.failing, true) {
+                    self.say(Report::failing(error));
                 }
-                if recorder.pending_bytes() > PENDING {
-                    let dropped = recorder.drop_pending(clock.now_us());
-                    printer::warn(format_args!(
-                        "{dropped} messages dropped: there is no memory left for them to wait in"
-                    ));
+                let now_us = self.clock.now_us();
+                let since_us = self.recorder.failing_since_us();
+                if self.trouble.gone && since_us.is_some_and(|since_us| now_us - since_us >= GONE_US) {
+                    self.renew(now_us);
+                }
+                if self.recorder.pending_bytes() > PENDING {
+                    let messages = self.recorder.drop_pending(self.clock.now_us());
+                    self.say(Report::Dropped { messages });
                 }
             }
         }
     }
+}
+
+/// What the files of earlier days hold.
+#[derive(Clone, Copy, Debug, Default)]
+struct Before {
+    sums: Sums,
+    lost: u64,
 }
 
 #[cfg(test)]
@@ -271,6 +325,7 @@ mod tests {
     use jiff::tz::TimeZone;
 
     use super::*;
+    use crate::report;
 
     const DAY_US: i64 = 86_400_000_000;
 
@@ -288,7 +343,7 @@ mod tests {
         let begin_us = 20_000 * DAY_US;
         let (_tell, told) = mpsc::channel();
         let clock = Clock::starting_at(begin_us);
-        let mut writer = Writer::open(target, Types::default(), None, clock, told).unwrap();
+        let mut writer = Writer::open(target, Types::default(), None, clock, told, report::channel().0).unwrap();
         writer.told(Told::Want(room, begin_us));
         let server = Arc::new(Endpoint::tcp("localhost", 1));
         writer.event(Event::Joined { room, link: LinkId(1), server, at_us: begin_us });

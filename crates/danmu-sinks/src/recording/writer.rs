@@ -14,6 +14,7 @@
 
 pub(super) mod begin;
 mod link;
+mod renew;
 mod write;
 
 use std::collections::{BTreeMap, HashMap};
@@ -32,6 +33,7 @@ use begin::begin;
 pub use link::{Cause, Sums};
 use link::{Link, WantedSpan};
 pub(super) use write::write_room_state;
+pub use renew::Left;
 
 /// How a recorder writes.
 #[derive(Clone, Debug)]
@@ -159,6 +161,8 @@ pub struct Finished {
     pub committed: Committed,
     /// The sums over all links of this run.
     pub sums: Sums,
+    /// Messages among the dropped that nobody asked to be: they could not be written, or not in time.
+    pub lost: u64,
     /// Whether the recording was optimized. If not, `danmu optimize` does it.
     pub optimized: bool,
     /// Whether all is in one file. If not, someone reads along, and it will be when they close it.
@@ -204,7 +208,10 @@ const RETRY_AFTER_US: i64 = 1_000_000;
 pub struct Recorder {
     // Closed before the lock is let go.
     conn: Connection,
-    _lock: Lock,
+    /// Held as long as there is a file.
+    lock: Option<Lock>,
+    /// The old file was left and there is no new one yet.
+    adrift: bool,
     path: PathBuf,
     options: RecorderOptions,
     commit_every_us: i64,
@@ -267,7 +274,8 @@ impl Recorder {
         let commit_every_us = options.commit_every.as_micros().try_into().unwrap_or(i64::MAX);
         let recorder = Self {
             conn,
-            _lock: lock,
+            lock: Some(lock),
+            adrift: false,
             path: path.to_owned(),
             options,
             commit_every_us,
@@ -465,12 +473,14 @@ impl Recorder {
         }
         self.reason = Some(STOP);
         self.commit(now_us)?;
-        let sums = Sums::of_run(&self.conn, self.run).map_err(|source| CommitError::of(&self.path, source))?;
+        let sqlite = |source| CommitError::of(&self.path, source);
+        let sums = Sums::of_run(&self.conn, self.run).map_err(sqlite)?;
+        let lost = Cause::lost_of_run(&self.conn, self.run).map_err(sqlite)?;
         // From here on everything is safe; what fails now costs speed or room and no message.
         let small = self.committed.last_id.cast_unsigned() <= self.options.optimize_rows;
         let optimized = small && optimize::run(&mut self.conn).is_ok();
         let one_file = into_one_file(self.conn);
-        Ok(Finished { path: self.path, committed: self.committed, sums, optimized, one_file })
+        Ok(Finished { path: self.path, committed: self.committed, sums, lost, optimized, one_file })
     }
 
     /// What is safe in the file.

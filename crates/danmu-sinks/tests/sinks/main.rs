@@ -4,6 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod crash;
+#[path = "../disk/disk.rs"]
+mod disk;
+mod faulty;
 mod formats;
 mod import;
 mod ledger;

@@ -146,6 +146,50 @@ fn a_removed_recording_is_noticed() {
     assert_eq!(recorder.commit(NOON).unwrap().rows, 1);
 }
 
+#[test]
+fn a_recording_that_is_gone_is_followed_by_a_new_one_and_nothing_is_lost_or_counted_twice() {
+    for renamed in [true, false] {
+        let (_folder, path) = folder();
+        let mut recorder = listening(&path, NOON);
+        recorder.records(&heard(LINK, room(9999), NOON, &[chat(1, "a", "1"), "type@=mrkl/".into()]));
+        recorder.dropped(LINK, room(9999), Cause::Limit, 3);
+        recorder.commit(NOON).unwrap();
+        let aside = path.with_extension("aside");
+        if renamed { std::fs::rename(&path, &aside) } else { std::fs::remove_file(&path) }.unwrap();
+        recorder.records(&heard(LINK, room(9999), NOON + SECOND, &[chat(1, "a", "2"), "type@=mrkl/".into()]));
+        recorder.dropped(LINK, room(9999), Cause::Limit, 1);
+        recorder.link_ended(LINK, NOON + SECOND, NOON + SECOND, "closed");
+        recorder.link_opened(LinkId(2), room(9999), "tcp://a:1", NOON + 2 * SECOND);
+        recorder.records(&heard(LinkId(2), room(9999), NOON + 3 * SECOND, &[chat(1, "a", "3")]));
+        assert!(matches!(recorder.commit(NOON + SECOND).unwrap_err(), CommitError::Gone { .. }));
+
+        // At first there is no place for a new one, then there is.
+        if !renamed {
+            std::fs::rename(path.parent().unwrap(), path.parent().unwrap().with_extension("moved")).unwrap();
+            assert!(matches!(
+                recorder.renew(NOON + 4 * SECOND).unwrap_err(),
+                danmu_sinks::recording::OpenError::Access { .. }
+            ));
+            assert!(matches!(recorder.commit(NOON + 4 * SECOND).unwrap_err(), CommitError::Gone { .. }));
+            std::fs::rename(path.parent().unwrap().with_extension("moved"), path.parent().unwrap()).unwrap();
+        }
+        let left = recorder.renew(NOON + 5 * SECOND).unwrap();
+        if renamed {
+            assert_eq!((left.sums.received, left.sums.stored, left.sums.control, left.sums.dropped), (5, 1, 1, 3));
+        }
+        recorder.link_ended(LinkId(2), NOON + 6 * SECOND, NOON + 6 * SECOND, "stop");
+        let finished = recorder.finish(NOON + 6 * SECOND).unwrap();
+        let sums = finished.sums;
+        assert_eq!((sums.received, sums.stored, sums.control, sums.dropped), (4, 2, 1, 1));
+        assert_eq!(texts(&all(&Recording::open(&path).unwrap())), ["2", "3"]);
+        is_sound(&path);
+        if renamed {
+            assert_eq!(texts(&all(&Recording::open(&aside).unwrap())), ["1"]);
+            is_sound(&aside);
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Messages { link: u64, count: usize },

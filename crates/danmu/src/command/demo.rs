@@ -8,7 +8,7 @@ use danmu_client::{Endpoint, RoomId};
 use danmu_sim::{Config, Simulator};
 
 use crate::capture::{Capture, Limits, Patience};
-use crate::command::record::{self, Storage};
+use crate::command::record::{self, Shown, Storage};
 use crate::command::simulate;
 use crate::duration;
 use crate::exit::Exit;
@@ -55,7 +55,7 @@ impl Demo {
             give_up: Patience(Some(Duration::from_secs(10))),
         };
         let storage = Storage { output: self.output.clone(), commit_every: Duration::from_millis(200), no_raw: false };
-        let exit = record::run(&capture, &storage, true, printer)?;
+        let exit = record::run(&capture, &storage, Shown::Chat, printer)?;
         drop(simulator);
         let output = self.output.display();
         printer.note(format_args!(

@@ -16,6 +16,7 @@ use crate::exit::Exit;
 use crate::follow::{Follow, Show};
 use crate::lookout;
 use crate::printer::{Printer, in_one_line};
+use crate::report;
 use crate::signal::{Reload, Stop};
 use crate::target::Target;
 use crate::writer::{Told, Writer};
@@ -32,6 +33,21 @@ pub(crate) struct Record {
     /// Show the chat too
     #[arg(long)]
     watch: bool,
+    /// Tell a program, in JSON Lines on the standard output, up to which message all is safe in the file, and what goes
+    /// wrong with it
+    #[arg(long, conflicts_with = "watch")]
+    progress: bool,
+}
+
+/// What is printed while it records.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Shown {
+    /// Nothing but what happens to links and to the disk.
+    Nothing,
+    /// The chat.
+    Chat,
+    /// What is safe in the file, for programs.
+    Progress,
 }
 
 /// Options for how to store.
@@ -52,12 +68,17 @@ pub(crate) struct Storage {
 impl Record {
     /// Runs until it is stopped.
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
-        run(&self.capture, &self.storage, self.watch, printer)
+        let shown = match (self.watch, self.progress) {
+            (true, _) => Shown::Chat,
+            (_, true) => Shown::Progress,
+            _ => Shown::Nothing,
+        };
+        run(&self.capture, &self.storage, shown, printer)
     }
 }
 
-/// Captures into a recording, and shows the chat if it is to be watched.
-pub(crate) fn run(capture: &Capture, storage: &Storage, watch: bool, printer: &mut Printer) -> anyhow::Result<Exit> {
+/// Captures into a recording, and shows what is to be seen of it.
+pub(crate) fn run(capture: &Capture, storage: &Storage, show: Shown, printer: &mut Printer) -> anyhow::Result<Exit> {
     let stop = Stop::on_signals().context("cannot listen for signals")?;
     // Without a list there is nothing to read again, and a terminal that closes ends us as it ends others.
     let reload = capture.rooms_file.as_ref().map(|_| Reload::on_signal()).transpose();
@@ -70,7 +91,8 @@ pub(crate) fn run(capture: &Capture, storage: &Storage, watch: bool, printer: &m
     let clock = config.clock.clone();
     let target = Target::new(storage.output.clone(), options, TimeZone::system());
     let (tell, told) = mpsc::channel();
-    let writer = Writer::open(target, capture.limits.types(), capture.limits.limit, clock.clone(), told)?;
+    let (reporter, reports) = report::channel();
+    let writer = Writer::open(target, capture.limits.types(), capture.limits.limit, clock.clone(), told, reporter)?;
     let rooms = Rooms::start(config, 1).context("cannot start the network thread")?;
     let mut shown = rooms.subscribe(Overflow::DropOldest);
     let recorded = rooms.subscribe(Overflow::Wait);
@@ -82,7 +104,8 @@ pub(crate) fn run(capture: &Capture, storage: &Storage, watch: bool, printer: &m
     let mut roster = Roster { rooms, tell, clock };
     roster.set(&wanted);
     let writing = writer.start(recorded).context("cannot start the writer thread")?;
-    let show = if watch { Show::lines(wanted.len(), false) } else { Show::Nothing };
+    let progress = matches!(show, Shown::Progress);
+    let show = if matches!(show, Shown::Chat) { Show::lines(wanted.len(), false) } else { Show::Nothing };
     let mut follow = Follow::new(printer, show, capture.limits.types(), capture.give_up, wanted.len());
     // The writer counts what is stored; this keeps more from being shown.
     follow.limit = capture.limits.limit;
@@ -94,17 +117,25 @@ pub(crate) fn run(capture: &Capture, storage: &Storage, watch: bool, printer: &m
                 Err(error) => printer.warn(format_args!("rooms stay as they are: {}", in_one_line(&error))),
             }
         }
-        writing.is_full()
+        reports.print(printer, progress)?;
+        Ok(writing.is_full())
     });
     // Also when the screen is gone: what was captured is to be safe first.
     drop(shown);
     // No longer wanted from here on: what is missed while we leave is no gap.
     roster.set(&[]);
     roster.rooms.close(FAREWELL);
-    let finished = writing.finish()?;
+    let finished = writing.finish();
+    let reported = reports.print(printer, progress);
+    let finished = finished?;
     report(&finished, printer);
+    reported?;
     let ended = ended?;
-    Ok(if finished.sums.add_up() { ended.exit() } else { Exit::Incomplete })
+    let complete = finished.lost == 0 && finished.sums.add_up();
+    Ok(match ended.exit() {
+        Exit::Done if !complete => Exit::Incomplete,
+        exit => exit,
+    })
 }
 
 /// The rooms that are recorded: kept open, and known to the recording as wanted.
@@ -142,6 +173,12 @@ fn report(finished: &Finished, printer: &mut Printer) {
         "{output}: {} received = {} stored + {} control + {} duplicates + {} dropped",
         sums.received, sums.stored, sums.control, sums.duplicates, sums.dropped
     ));
+    if finished.lost > 0 {
+        printer.warn(format_args!(
+            "{} messages are missing, because they could not be written in time; danmu stats {output} says when",
+            finished.lost
+        ));
+    }
     if !sums.add_up() {
         printer.warn("these sums do not add up, which is a fault in danmu; please report it");
     }

@@ -43,7 +43,7 @@ impl Watch {
         let mut follow = Follow::new(printer, show, capture.limits.types(), capture.give_up, count);
         follow.limit = capture.limits.limit;
         follow.until = capture.limits.until();
-        let ended = follow.run(&mut events, &stop, |_| false);
+        let ended = follow.run(&mut events, &stop, |_| Ok(false));
         let Sums { received, control, shown, left_out, lagged, lost } = follow.sums;
         drop(events);
         rooms.close(FAREWELL);

@@ -8,6 +8,8 @@
     reason = "each test file uses a part of this, in tests"
 )]
 
+pub mod numbered;
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};

@@ -3,7 +3,7 @@
 //! A row is written whole each time, under a number chosen when the link began: writing it twice is writing it once.
 
 use danmu_proto::RoomId;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 /// Why messages were received and not stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,6 +39,14 @@ impl Cause {
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|cause| cause.name() == name)
     }
+
+    /// How many messages of a run were dropped for want of memory or storage.
+    pub(super) fn lost_of_run(conn: &Connection, run: i64) -> rusqlite::Result<u64> {
+        let of =
+            "SELECT coalesce(sum(count), 0) FROM dropped JOIN link ON id = link WHERE run = ?1 AND cause IN (?2, ?3)";
+        conn.query_row(of, params![run, Self::Overflow.name(), Self::Storage.name()], |row| row.get::<_, i64>(0))
+            .map(i64::cast_unsigned)
+    }
 }
 
 /// What became of all that links received.
@@ -73,6 +81,17 @@ impl Sums {
             stored: self.stored.saturating_add(other.stored),
             duplicates: self.duplicates.saturating_add(other.duplicates),
             dropped: self.dropped.saturating_add(other.dropped),
+        }
+    }
+
+    /// What is in these and not in `other`.
+    fn less(self, other: Self) -> Self {
+        Self {
+            received: self.received.saturating_sub(other.received),
+            control: self.control.saturating_sub(other.control),
+            stored: self.stored.saturating_sub(other.stored),
+            duplicates: self.duplicates.saturating_sub(other.duplicates),
+            dropped: self.dropped.saturating_sub(other.dropped),
         }
     }
 
@@ -191,6 +210,30 @@ impl Link {
         self.drop_received(Cause::Storage, messages);
     }
 
+    /// Takes off what the file has of it, which stays there.
+    pub(super) fn leave(&mut self, conn: &Connection) -> rusqlite::Result<()> {
+        let of = "SELECT received, control, stored, duplicates, dropped FROM link WHERE id = ?1";
+        let there = conn.query_row(of, [self.row], |row| Sums::read(row, 0)).optional()?.unwrap_or_default();
+        self.sums = self.sums.less(there);
+        for cause in Cause::ALL {
+            let of = "SELECT count FROM dropped WHERE link = ?1 AND cause = ?2";
+            let there = conn.query_row(of, params![self.row, cause.name()], |row| row.get::<_, i64>(0)).optional()?;
+            self.dropped[cause as usize] -= there.unwrap_or(0).cast_unsigned().min(self.dropped[cause as usize]);
+        }
+        Ok(())
+    }
+
+    /// The same link under another number, as one that listens since `since_us` at the earliest.
+    pub(super) fn go_on_as(&mut self, row: i64, since_us: i64) {
+        self.row = row;
+        self.joined_us = self.joined_us.map(|joined_us| joined_us.max(since_us));
+        self.heard_us = self.heard_us.max(self.joined_us);
+        if let Some((at_us, _)) = &mut self.ended {
+            *at_us = self.heard_us.map_or(*at_us, |heard_us| heard_us.max(*at_us));
+        }
+        self.dirty = true;
+    }
+
     /// Writes the row as it is once a commit at `now_us` succeeds.
     pub(super) fn write(&self, conn: &Connection, run: i64, now_us: i64) -> rusqlite::Result<()> {
         let joined_us = self.joined_us.or(self.joins_with_commit.then_some(now_us));
@@ -249,6 +292,14 @@ impl WantedSpan {
 
     pub(super) fn end(&mut self, to_us: i64) {
         self.to_us = Some(to_us.max(self.from_us));
+    }
+
+    /// The same span under another number, from `since_us` on at the earliest.
+    pub(super) fn go_on_as(&mut self, row: i64, since_us: i64) {
+        self.row = row;
+        self.from_us = self.from_us.max(since_us);
+        self.to_us = self.to_us.map(|to_us| to_us.max(self.from_us));
+        self.written = false;
     }
 
     pub(super) fn write(&self, conn: &Connection, run: i64) -> rusqlite::Result<()> {

@@ -9,9 +9,8 @@ use crate::recording::row;
 impl Recorder {
     /// Writes what waits. In memory nothing changes before the file has it.
     pub(super) fn write(&mut self, now_us: i64) -> Result<(), CommitError> {
-        // On Unix a removed file can still be written into, and all of it would be gone in the end.
-        if !self.path.exists() {
-            return Err(CommitError::Gone { path: self.path.clone() });
+        if self.is_gone() {
+            return Err(self.gone());
         }
         let (last_id, received_us) = self.transaction(now_us)?;
 
