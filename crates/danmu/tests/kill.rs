@@ -11,7 +11,6 @@ mod support;
 
 use std::env;
 use std::path::Path;
-use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,7 +18,7 @@ use std::time::{Duration, Instant};
 use danmu_client::event::now_us;
 use danmu_sinks::Recording;
 use danmu_sinks::recording::ledger::Gap;
-use support::numbered::{Progress, Stored, plays, record, stored, tape};
+use support::numbered::{Progress, Served, Stored, plays, record, stored, tape};
 use support::{eventually, run, signal, wait};
 
 const ROOMS: [&str; 3] = ["7", "8", "9"];
@@ -80,16 +79,6 @@ impl Load {
 impl Drop for Load {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Ends a server that this test started.
-struct Served(Child);
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 

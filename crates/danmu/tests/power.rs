@@ -43,9 +43,9 @@ fn recorded(disk: &Disk) -> (PathBuf, Log) {
 
 /// Up to which message all is safe, by the last whole line of this kind.
 fn safe(said: &str) -> i64 {
-    let lines = said.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-    let lines = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines.filter(|line| line["event"] == "committed").last().map_or(0, |line| line["seq"].as_i64().unwrap())
+    let whole = said.rfind('\n').map_or("", |end| &said[..end]);
+    let mut lines = whole.lines().rev().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.find(|line| line["event"] == "committed").map_or(0, |line| line["seq"].as_i64().unwrap())
 }
 
 /// Who the messages of a recording are from, in their order: each has a number of its own.

@@ -189,15 +189,16 @@ impl Log {
                         file.since.push(step);
                     }
                 }
-                Step::Synced(path) => match files.get_mut(&**path) {
-                    Some(file) => file.sync(),
-                    None => {
+                Step::Synced(path) => {
+                    if let Some(file) = files.get_mut(&**path) {
+                        file.sync();
+                    } else {
                         for (_, file) in files.iter_mut().filter(|(name, _)| name.starts_with(&**path)) {
                             file.named = true;
                         }
                         files.retain(|_, file| !file.removed);
                     }
-                },
+                }
                 Step::Removed(path) => {
                     if let Some(file) = files.get_mut(&**path) {
                         file.removed = true;

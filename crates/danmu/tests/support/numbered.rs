@@ -34,6 +34,16 @@ pub fn plays(tape: &Path, rate: f64) -> (Child, String) {
     (server, url.trim().to_owned())
 }
 
+/// Ends a server that this test started.
+pub struct Served(pub Child);
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// What `danmu record --progress` says, as it says it.
 #[derive(Clone, Default)]
 pub struct Progress(Arc<Mutex<Vec<Value>>>);
