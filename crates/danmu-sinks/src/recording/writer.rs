@@ -32,8 +32,8 @@ use super::{OpenError, into_one_file, open_to_write, optimize};
 use begin::begin;
 pub use link::{Cause, Sums};
 use link::{Link, WantedSpan};
-pub(super) use write::write_room_state;
 pub use renew::Left;
+pub(super) use write::write_room_state;
 
 /// How a recorder writes.
 #[derive(Clone, Debug)]
