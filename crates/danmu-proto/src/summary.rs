@@ -216,6 +216,20 @@ pub const fn colour_rgb(code: u32) -> u32 {
     }
 }
 
+/// The name of a noble rank, where it is known: of the ranks above emperor it is not.
+pub const fn noble_name(rank: u32) -> Option<&'static str> {
+    Some(match rank {
+        1 => "骑士",
+        2 => "子爵",
+        3 => "伯爵",
+        4 => "公爵",
+        5 => "国王",
+        6 => "皇帝",
+        7 => "游侠",
+        _ => return None,
+    })
+}
+
 impl Message<'_> {
     /// The message in the words that all types share. `joined` is the room that was joined to hear it; with `None`,
     /// nothing is foreign.

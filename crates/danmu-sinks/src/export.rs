@@ -1,9 +1,14 @@
 //! Exporting: a recording, or a part of it, in another format. A file appears whole or not at all.
+//!
+//! ```text
+//! recording ─▶ rows: filter, payload, catalogue ─▶ repeats ─▶ pseudonyms ─▶ plan: which file ─▶ format ─▶ file
+//! ```
+//!
+//! Memory does not grow with the recording. A format that has to know a number beforehand has a first pass count it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
-use std::process;
 
 use thiserror::Error;
 
@@ -12,7 +17,20 @@ use crate::filter::Filter;
 use crate::recording::ledger::Gap;
 use crate::recording::reader::{ReadError, Recording};
 use crate::recording::row::Row;
-use crate::sink::{Format, Opening, Options, Output, SinkError, Zone};
+use crate::sink::{Format, Options, Output, Sink, SinkError, Zone};
+
+mod anonymize;
+mod part;
+mod plan;
+mod repeats;
+mod rows;
+pub mod split;
+
+use part::Part;
+use plan::Plan;
+use rows::Rows;
+pub use rows::{Progress, Watch};
+use split::Split;
 
 /// Why there is no export. A file that was there before is as it was.
 #[derive(Debug, Error)]
@@ -39,6 +57,15 @@ pub enum ExportError {
         /// The file.
         path: PathBuf,
     },
+    /// There is one place to write to, and there would be several files.
+    #[error("a split export is several files; name a file to number")]
+    SplitStream,
+    /// It was to begin where the stream begins.
+    #[error("the recording does not say when the stream began; give the time")]
+    NeverLive,
+    /// Who watched it said so.
+    #[error("interrupted")]
+    Interrupted,
 }
 
 /// What to export.
@@ -49,13 +76,49 @@ pub struct ExportOptions {
     pub filter: Filter,
     /// Whether gaps are written between the messages, in formats that have a place for them. Default false.
     pub events: bool,
+    /// What is 0:00 in formats that count from the start of a video.
+    pub start: Start,
+    /// What to add to the times of those formats, in microseconds. What would be before 0:00 is left out. Default 0.
+    pub offset_us: i64,
+    /// Whether the same text, or the same gift from the same giver, that comes again within so many microseconds is merged
+    /// into the first. Default: it is not.
+    pub merge_repeats_us: Option<i64>,
+    /// Where to begin a new file. Default: nowhere.
+    pub split: Option<Split>,
+    /// Whether people get pseudonyms, which hold in all files of the export and nowhere else. Default false.
+    pub anonymize: bool,
     /// The zone of times that are written for people.
     pub zone: Zone,
     /// What the format leaves a choice of.
     pub options: Options,
+    /// Who is told how far it is.
+    pub watch: Watch,
 }
 
-/// Exports into a file, which appears, or takes the place of another, only once it is whole. Gives how many messages.
+/// What is 0:00.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// When the first message was received.
+    #[default]
+    First,
+    /// When the stream began, as far as the recording knows.
+    Live,
+    /// A time, in microseconds since the Unix epoch.
+    At(i64),
+}
+
+/// What was exported.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Exported {
+    /// How many messages were handed to the format. It may have no place for some.
+    pub messages: u64,
+    /// The files that are there now.
+    pub files: Vec<PathBuf>,
+}
+
+/// Exports into a file, which appears, or takes the place of another, only once it is whole; into several, numbered as
+/// [`split::name`] says, if they are split.
 ///
 /// What is no regular file, such as a pipe or a device, is written into as it is.
 pub fn to_file(
@@ -63,142 +126,161 @@ pub fn to_file(
     options: &ExportOptions,
     format: &Format,
     path: &Path,
-) -> Result<u64, ExportError> {
-    let create = |source| ExportError::Create { path: path.to_owned(), source };
+) -> Result<Exported, ExportError> {
     // A link is followed and not replaced.
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    match fs::metadata(path) {
-        Ok(found) if !found.is_file() => {
-            let file = OpenOptions::new().write(true).open(path).map_err(create)?;
-            return to_output(recording, options, format, Box::new(BufWriter::new(file)));
-        }
-        Ok(_) if is_same(path, recording.path()) => return Err(ExportError::Itself { path: path.to_owned() }),
-        _ => {}
+    if options.split.is_none() && fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        let create = |source| ExportError::Create { path: path.clone(), source };
+        let file = OpenOptions::new().write(true).open(path).map_err(create)?;
+        let messages = to_output(recording, options, format, Box::new(BufWriter::new(file)))?;
+        return Ok(Exported { messages, files: vec![path.clone()] });
     }
-    let part = Part::beside(path).map_err(create)?;
-    let messages = to_output(recording, options, format, Box::new(BufWriter::new(&part.file)))?;
-    part.appear_as(path).map_err(create)?;
-    Ok(messages)
+    let mut parts: Vec<Part> = Vec::new();
+    let messages = run(recording, options, format, &mut |file| {
+        let path = options.split.map_or_else(|| path.clone(), |_| split::name(path, format, file));
+        if is_same(&path, recording.path()) {
+            return Err(ExportError::Itself { path });
+        }
+        let (part, file) = Part::begin(&path).map_err(|source| ExportError::Create { path, source })?;
+        parts.push(part);
+        Ok(Box::new(BufWriter::<File>::with_capacity(BUFFER_BYTES, file)))
+    })?;
+    let files: Vec<_> = parts.iter().map(|part| part.path().to_owned()).collect();
+    let create = |file: usize| {
+        let path = files[file].clone();
+        move |source| ExportError::Create { path, source }
+    };
+    for (file, part) in parts.iter().enumerate() {
+        part.sync().map_err(create(file))?;
+    }
+    for (file, part) in parts.into_iter().enumerate() {
+        part.appear().map_err(create(file))?;
+    }
+    Ok(Exported { messages, files })
 }
 
-/// Exports into an output while reading. Gives how many messages.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// Exports into an output while reading. Gives how many messages were handed to the format.
 pub fn to_output(
     recording: &Recording,
     options: &ExportOptions,
     format: &Format,
     out: Output<'_>,
 ) -> Result<u64, ExportError> {
-    let mut rows = recording.messages(&options.filter)?;
-    let mut rows = std::iter::from_fn(|| {
-        let row = rows.next()?;
-        Some(row.and_then(|mut row| {
-            if (format.payload_of)(&row.summary, &options.options) {
-                rows.complete(&mut row)?;
-            }
-            Ok(row)
-        }))
-    })
-    .peekable();
-    let catalog = recording.catalog()?;
-    let first = rows.peek().and_then(|row| row.as_ref().ok());
-    let mut opening = opening(recording, options, first)?;
-    if let Some(counts) = format.counted {
-        let mut count = 0;
-        for row in recording.messages(&options.filter)? {
-            count += u64::from(counts(&row?.entry(), &opening));
-        }
-        opening.count = Some(count);
-    }
-    let mut sink = (format.open)(out, &opening)?;
-    let mut gaps = if options.events { gaps(recording, &options.filter)? } else { Vec::new() }.into_iter().peekable();
+    let mut out = Some(out);
+    run(recording, options, format, &mut |_| out.take().ok_or(ExportError::SplitStream))
+}
+
+/// Exports into outputs that `begin` gives for the numbers of files.
+fn run<'a>(
+    recording: &Recording,
+    options: &ExportOptions,
+    format: &Format,
+    begin: &mut dyn FnMut(usize) -> Result<Output<'a>, ExportError>,
+) -> Result<u64, ExportError> {
+    let rows = Rows::new(recording, options)?;
+    let counts = format.counted.map(|_| count(recording, options, format, &rows)).transpose()?.unwrap_or_default();
+    let mut gaps = if options.events { plan::gaps(recording, options)? } else { Vec::new() }.into_iter().peekable();
+    let mut files = Files { format, counts, begin, open: None };
+    let mut plan: Option<Plan> = None;
     let mut messages = 0;
-    for row in rows {
-        let mut row = row?;
+    rows.each(format, |row| {
+        let plan = planned(&mut plan, recording, options, &row)?;
         // A gap stands before the first message that was heard after it.
         while let Some(gap) = gaps.next_if(|gap| gap.to_us <= row.received_us) {
-            sink.event(&Event::Gap(gap))?;
+            files.gap(plan, gap)?;
         }
-        catalog.complete(&mut row.summary);
-        sink.message(&row.entry())?;
         messages += 1;
-    }
+        Ok(files.at(plan, row.received_us)?.message(&row.entry())?)
+    })?;
+    let plan = plan.map_or_else(|| Plan::new(recording, options, None), Ok)?;
     for gap in gaps {
-        sink.event(&Event::Gap(gap))?;
+        files.gap(&plan, gap)?;
     }
-    sink.finish()?;
+    files.finish(&plan)?;
     Ok(messages)
 }
 
-/// What the file begins with. Of several rooms nothing is said.
-fn opening(recording: &Recording, options: &ExportOptions, first: Option<&Row>) -> Result<Opening, ReadError> {
-    let mut opening = Opening {
-        zero_us: first.map(|row| row.received_us),
-        zone: options.zone.clone(),
-        options: options.options.clone(),
-        ..Opening::default()
-    };
-    let rooms = recording.rooms()?;
-    opening.room = match (&*options.filter.rooms, &*rooms) {
-        (&[room], _) | ([], &[room]) => Some(room),
-        _ => None,
-    };
-    if let Some(room) = opening.room {
-        let at_us = opening.zero_us.unwrap_or(i64::MAX);
-        let states = recording.room_states(room)?;
-        // As it was then; what was learnt first if that was later.
-        let then = states.iter().rev().find(|(known_us, _)| *known_us <= at_us).or(states.first());
-        opening.state = then.map(|(_, state)| state.clone()).unwrap_or_default();
+/// The plan, made when the first message comes.
+fn planned<'p>(
+    plan: &'p mut Option<Plan>,
+    recording: &Recording,
+    options: &ExportOptions,
+    first: &Row,
+) -> Result<&'p Plan, ExportError> {
+    match plan {
+        Some(plan) => Ok(plan),
+        None => Ok(plan.insert(Plan::new(recording, options, Some(first.received_us))?)),
     }
-    Ok(opening)
 }
 
-/// The gaps of the filter's rooms in the filter's time, by their ends.
-fn gaps(recording: &Recording, filter: &Filter) -> Result<Vec<Gap>, ReadError> {
-    let mut gaps = recording.gaps()?;
-    gaps.retain(|gap| {
-        (filter.rooms.is_empty() || filter.rooms.contains(&gap.room))
-            && filter.since_us.is_none_or(|since_us| gap.to_us > since_us)
-            && filter.until_us.is_none_or(|until_us| gap.from_us < until_us)
-    });
-    gaps.sort_by_key(|gap| gap.to_us);
-    Ok(gaps)
+/// How many messages each file will have of those that the format counts.
+fn count(
+    recording: &Recording,
+    options: &ExportOptions,
+    format: &Format,
+    rows: &Rows<'_>,
+) -> Result<Vec<u64>, ExportError> {
+    let mut counts = Vec::new();
+    let mut plan = None;
+    let mut last = None;
+    rows.each(format, |row| {
+        let plan = planned(&mut plan, recording, options, &row)?;
+        let file = plan.number_of(row.received_us);
+        if counts.len() <= file {
+            counts.resize(file + 1, 0);
+        }
+        if last.as_ref().is_none_or(|(known, _)| *known != file) {
+            last = Some(plan.file_of(row.received_us));
+        }
+        let counts_it =
+            format.counted.zip(last.as_ref()).is_some_and(|(counts, (_, opening))| counts(&row.entry(), opening));
+        counts[file] += u64::from(counts_it);
+        Ok(())
+    })?;
+    Ok(counts)
+}
+
+/// The files of an export, of which one is open.
+struct Files<'b, 'a> {
+    format: &'b Format,
+    counts: Vec<u64>,
+    begin: &'b mut dyn FnMut(usize) -> Result<Output<'a>, ExportError>,
+    open: Option<(usize, Box<dyn Sink + 'a>)>,
+}
+
+impl<'a> Files<'_, 'a> {
+    /// The file that a time belongs to. Times do not go back, so what was open before is over.
+    fn at(&mut self, plan: &Plan, time_us: i64) -> Result<&mut Box<dyn Sink + 'a>, ExportError> {
+        let number = plan.number_of(time_us);
+        let open = match self.open.take() {
+            Some(open) if open.0 == number => open,
+            before => {
+                if let Some((_, sink)) = before {
+                    sink.finish()?;
+                }
+                let (_, mut opening) = plan.file_of(time_us);
+                opening.count = Some(self.counts.get(number).copied().unwrap_or(0));
+                (number, (self.format.open)((self.begin)(number)?, &opening)?)
+            }
+        };
+        Ok(&mut self.open.insert(open).1)
+    }
+
+    fn gap(&mut self, plan: &Plan, gap: Gap) -> Result<(), ExportError> {
+        Ok(self.at(plan, gap.to_us)?.event(&Event::Gap(gap))?)
+    }
+
+    /// Ends the last file; there is one even without messages.
+    fn finish(mut self, plan: &Plan) -> Result<(), ExportError> {
+        if self.open.is_none() {
+            self.at(plan, i64::MIN)?;
+        }
+        self.open.map_or(Ok(()), |(_, sink)| Ok(sink.finish()?))
+    }
 }
 
 fn is_same(one: &Path, other: &Path) -> bool {
     matches!((fs::canonicalize(one), fs::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
-}
-
-/// A file under way, under a name of its own. Removed unless it appears.
-struct Part {
-    file: File,
-    path: Option<PathBuf>,
-}
-
-impl Part {
-    fn beside(path: &Path) -> io::Result<Self> {
-        let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
-        name.push(format!(".{}.part", process::id()));
-        let part = path.with_file_name(name);
-        let file = OpenOptions::new().write(true).create(true).truncate(true).open(&part)?;
-        Ok(Self { file, path: Some(part) })
-    }
-
-    /// Gives it its name, once all of it is on the disk.
-    fn appear_as(mut self, path: &Path) -> io::Result<()> {
-        self.file.sync_all()?;
-        if let Some(part) = &self.path {
-            fs::rename(part, path)?;
-        }
-        self.path = None;
-        Ok(())
-    }
-}
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        if let Some(path) = &self.path {
-            // The error that led here matters more.
-            let _ = fs::remove_file(path);
-        }
-    }
 }

@@ -11,7 +11,11 @@ use jiff::tz::TimeZone;
 use thiserror::Error;
 
 use crate::entry::{Entry, Event};
-use crate::format::{jsonl, packets, stt};
+#[cfg(feature = "parquet")]
+use crate::format::parquet;
+use crate::format::{
+    artplayer, ass, chat_downloader, csv, dandanplay, dplayer, jsonl, packets, srt, stt, txt, vtt, window, xml,
+};
 use crate::recording::writer::RoomState;
 
 /// Takes messages one after the other and makes a file, a stream or a database of them. Runs on any thread, may block.
@@ -94,6 +98,17 @@ impl Default for Zone {
 pub struct Options {
     /// For JSON Lines.
     pub jsonl: jsonl::Options,
+    /// For CSV.
+    pub csv: csv::Options,
+    /// For Bilibili's XML.
+    pub xml: xml::Options,
+    /// For ASS.
+    pub ass: ass::Options,
+    /// For SRT and WebVTT.
+    pub window: window::Options,
+    /// Whether text files begin with a byte order mark, without which some programs on Windows take them for another
+    /// encoding. Default false.
+    pub bom: bool,
 }
 
 /// A file that has begun.
@@ -120,7 +135,23 @@ pub struct Format {
 }
 
 /// All formats.
-pub static FORMATS: &[Format] = &[jsonl::FORMAT, stt::FORMAT, packets::FORMAT];
+pub static FORMATS: &[Format] = &[
+    jsonl::FORMAT,
+    csv::FORMAT,
+    #[cfg(feature = "parquet")]
+    parquet::FORMAT,
+    xml::FORMAT,
+    ass::FORMAT,
+    srt::FORMAT,
+    vtt::FORMAT,
+    txt::FORMAT,
+    dandanplay::FORMAT,
+    dplayer::FORMAT,
+    artplayer::FORMAT,
+    chat_downloader::FORMAT,
+    stt::FORMAT,
+    packets::FORMAT,
+];
 
 impl Format {
     /// The format with this name.

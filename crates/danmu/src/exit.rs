@@ -5,13 +5,15 @@ use std::process::ExitCode;
 use danmu_client::directory::LookupError;
 use danmu_sinks::recording::writer::CommitError;
 
-/// The exit codes. 2, for a command line that cannot be understood, comes from clap.
+/// The exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Done, also after Ctrl-C and SIGTERM.
     Done = 0,
     /// It failed.
     Failure = 1,
+    /// The command line cannot be understood; mostly clap says so itself.
+    Usage = 2,
     /// There is no such room.
     NoSuchRoom = 3,
     /// The network was given up.
@@ -28,10 +30,23 @@ impl Exit {
             Some(LookupError::Unanswered { .. }) => Self::GivenUp,
             // What was captured last is not in the recording.
             None if error.is::<CommitError>() => Self::Incomplete,
+            None if error.is::<Usage>() => Self::Usage,
             _ => Self::Failure,
         }
     }
 }
+
+/// What is wrong with a command line whose options are right each for itself.
+#[derive(Debug)]
+pub(crate) struct Usage(pub(crate) String);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

@@ -5,6 +5,7 @@
 
 #![allow(clippy::doc_markdown, reason = "comments on options are their help: plain text, not Markdown")]
 
+mod bar;
 mod capture;
 mod cli;
 mod command;

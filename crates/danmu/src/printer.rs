@@ -8,6 +8,7 @@ use anstream::adapter::strip_str;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 
+use crate::bar::Bar;
 use crate::text::safe;
 
 /// When to use colour.
@@ -77,6 +78,11 @@ impl Printer {
     /// See [`Closed`].
     pub(crate) fn flush(&mut self) -> Result<(), Closed> {
         self.out.flush().map_err(Closed)
+    }
+
+    /// A bar that shows how far long work is.
+    pub(crate) fn bar(&self, what: &str) -> Bar {
+        Bar::new(what, self.quiet)
     }
 
     /// Tells the user something beside the data.

@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 
 use anstyle::{Ansi256Color, AnsiColor, Style};
 use danmu_proto::Summary;
-use danmu_proto::summary::{Flags, Role};
+use danmu_proto::summary::{Flags, Role, noble_name};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -218,20 +218,6 @@ const fn text_colour(code: u32) -> Option<Ansi256Color> {
         6 => 205,
         _ => return None,
     }))
-}
-
-/// The ranks whose names are known.
-const fn noble_name(rank: u32) -> Option<&'static str> {
-    Some(match rank {
-        1 => "骑士",
-        2 => "子爵",
-        3 => "伯爵",
-        4 => "公爵",
-        5 => "国王",
-        6 => "皇帝",
-        7 => "游侠",
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

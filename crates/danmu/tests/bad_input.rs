@@ -212,7 +212,7 @@ fn a_full_target_is_said_and_the_file_stays_whole() {
     fails(&["export", db, "-o", "/dev/full", "--format", "jsonl"], 1, &["No space left"]);
     fails(&["export", db, "-o", "/no/such/folder/x.jsonl"], 1, &["/no/such/folder"]);
     fails(&["export", db, "-o", db, "--format", "jsonl"], 1, &["the recording itself"]);
-    fails(&["export", db, "-o", "x.unknown"], 1, &["--format", "jsonl"]);
+    fails(&["export", db, "-o", "x.unknown"], 2, &["--format", "jsonl"]);
     fails(&["backup", db, db], 1, &[db]);
     assert_eq!(run(&["verify", db]).code, 0);
 }

@@ -90,6 +90,11 @@ pub fn write_event(out: &mut impl Write, event: &Event) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
+/// What `fields` of a message holds, if its payload was kept.
+pub(super) fn fields(entry: &Entry<'_>) -> Option<serde_json::Value> {
+    serde_json::to_value(Grouped::of(Fields::new(entry.payload?))).ok()
+}
+
 /// The version of this schema: it changes when a key changes its meaning, not when one is added.
 const VERSION: u8 = 1;
 

@@ -66,6 +66,11 @@ impl Recording {
         Messages::new(self, filter, Order::NewestFirst)
     }
 
+    /// The same of messages with these ids only, first to one past the last. The filter's time is not looked at.
+    pub(crate) fn messages_between(&self, filter: &Filter, first: i64, end: i64) -> Messages<'_> {
+        Messages::between(self, filter, Order::OldestFirst, (first, end))
+    }
+
     /// Whether it has its indexes. Without them, what asks for one room reads all.
     pub fn is_optimized(&self) -> Result<bool, ReadError> {
         Ok(optimize::has_indexes(&self.conn)?)
@@ -155,7 +160,7 @@ impl Recording {
     }
 
     /// The ids of the messages that were received in the filter's time, first to one past the last.
-    pub(super) fn ids(&self, filter: &Filter) -> Result<(i64, i64), ReadError> {
+    pub(crate) fn ids(&self, filter: &Filter) -> Result<(i64, i64), ReadError> {
         let ends = "SELECT coalesce(min(id), 1), coalesce(max(id), 0) + 1 FROM message";
         let (first, end) = self.conn.query_row(ends, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let since = filter.since_us.map_or(Ok(first), |since_us| self.first_since(since_us, first, end))?;
@@ -214,6 +219,10 @@ const PAGE_BYTES: usize = 1 << 20;
 
 impl<'r> Messages<'r> {
     fn new(recording: &'r Recording, filter: &Filter, order: Order) -> Result<Self, ReadError> {
+        Ok(Self::between(recording, filter, order, recording.ids(filter)?))
+    }
+
+    fn between(recording: &'r Recording, filter: &Filter, order: Order, ids: (i64, i64)) -> Self {
         let condition = filter.condition();
         let direction = if order == Order::OldestFirst { "" } else { " DESC" };
         let sql = format!(
@@ -221,17 +230,17 @@ impl<'r> Messages<'r> {
             row::COLUMNS,
             condition.sql
         );
-        Ok(Self {
+        Self {
             recording,
             sql,
             values: condition.values,
             order,
-            ids: recording.ids(filter)?,
+            ids,
             page: Vec::new().into_iter(),
             with_payloads: false,
             block: None,
             failed: false,
-        })
+        }
     }
 
     /// With the raw payloads of those messages that have them.

@@ -1,0 +1,71 @@
+//! WebVTT: subtitles for web pages, chat in a rolling [`window`](super::window), each line in the voice of who said it.
+
+use std::io::Write as _;
+
+use super::clean::one_line;
+use super::window::{Cue, Window};
+use crate::comment::{self, Screen};
+use crate::entry::Entry;
+use crate::sink::{Format, Output, Sink, SinkError};
+
+/// WebVTT.
+pub const FORMAT: Format = Format {
+    name: "vtt",
+    about: "WebVTT subtitles, the last lines of chat together",
+    takes: &["start", "offset", "merge-repeats", "window", "hold"],
+    payload_of: comment::needs_payload,
+    grows: false,
+    counted: None,
+    open: |mut out, opening| {
+        out.write_all(b"WEBVTT\n\n")?;
+        Ok(Box::new(Vtt { out, screen: Screen::new(opening), window: Window::new(&opening.options.window) }))
+    },
+};
+
+struct Vtt<'a> {
+    out: Output<'a>,
+    screen: Screen,
+    window: Window,
+}
+
+impl Sink for Vtt<'_> {
+    fn message(&mut self, entry: &Entry<'_>) -> Result<(), SinkError> {
+        let Some(comment) = self.screen.shows(entry) else { return Ok(()) };
+        let (before, words) = comment.words();
+        let name = escaped(comment.name);
+        let line = format!("<v {name}>{before}{name}: {}</v>", escaped(&words));
+        self.window.push(comment.ms, line, |cue| write(&mut self.out, cue))
+    }
+
+    fn flush(&mut self) -> Result<(), SinkError> {
+        Ok(self.out.flush()?)
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<(), SinkError> {
+        self.window.finish(|cue| write(&mut self.out, cue))?;
+        self.flush()
+    }
+}
+
+fn write(out: &mut Output<'_>, (from_ms, to_ms, lines): Cue<'_>) -> Result<(), SinkError> {
+    writeln!(out, "{} --> {}", Time(from_ms), Time(to_ms))?;
+    for (line, _) in lines {
+        writeln!(out, "{line}")?;
+    }
+    Ok(writeln!(out)?)
+}
+
+/// Milliseconds as `HH:MM:SS.mmm`.
+struct Time(i64);
+
+impl std::fmt::Display for Time {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (seconds, ms) = (self.0 / 1000, self.0 % 1000);
+        write!(f, "{:02}:{:02}:{:02}.{ms:03}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+    }
+}
+
+/// Without `>` there is no `-->` either, which would begin a cue.
+fn escaped(text: &str) -> String {
+    one_line(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
