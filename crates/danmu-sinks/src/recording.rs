@@ -6,6 +6,7 @@
 //! | [`reader`]  | gives them back: messages, search, gaps                         | anyone, also meanwhile        |
 //! | [`about`]   | gives what is known of rooms and gifts                          | anyone, also meanwhile        |
 //! | [`stats`]   | counts them                                                     | anyone                        |
+//! | [`highlights`] | finds where more is said than usual                          | anyone                        |
 //! | [`verify`]  | finds what is wrong with it                                     | anyone                        |
 //! | [`backup`]  | copies it whole                                                 | anyone                        |
 //! | [`optimize`], [`reindex`] | rewrite it: faster and smaller; columns anew from raw payloads | one, under the lock |
@@ -23,6 +24,7 @@ use thiserror::Error;
 
 pub mod about;
 pub mod backup;
+pub mod highlights;
 pub mod importer;
 pub mod ledger;
 mod lock;
@@ -31,6 +33,7 @@ pub mod raw;
 pub mod reader;
 pub mod reindex;
 pub mod row;
+mod scan;
 pub mod stats;
 pub mod verify;
 pub mod writer;

@@ -109,6 +109,11 @@ pub fn deaf(listened: &[Listened], meant: impl Fn(RoomId) -> bool) -> Vec<Span> 
     heard.windows(2).map(|pair| (pair[0].1, pair[1].0)).collect()
 }
 
+/// When anybody listened, by room, in as few spans as possible and in order.
+pub(super) fn heard(listened: &[Listened]) -> BTreeMap<RoomId, Vec<Span>> {
+    by_room(&[], listened).into_iter().map(|(room, ledger)| (room, ledger.listened)).collect()
+}
+
 /// From, to.
 pub type Span = (i64, i64);
 

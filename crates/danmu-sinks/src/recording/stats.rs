@@ -1,27 +1,99 @@
-//! Counting a recording: messages by room and type, people, gifts, and what became of all that was received.
+//! Counting a recording: messages, people, gifts and money by room, hour and type, and what became of all that was
+//! received.
+//!
+//! ```text
+//! rows ─▶ Counter ─┬─▶ Counts    by room, hour and type
+//!                  ├─▶ People    who was there: new, returning, talkers, givers, levels, votes
+//!                  ├─▶ Tally     emotes, medals
+//!                  └─▶ Meter     messages a second and a minute
+//! ledger ──────────────▶ coverage, gaps, sums
+//! ```
 
-use std::collections::{BTreeMap, HashSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 
 use danmu_proto::RoomId;
-use rusqlite::params_from_iter;
+use danmu_proto::summary::GiftKind;
+use jiff::tz::TimeZone;
 
-use super::ledger::{self, Coverage, Gap};
+pub use self::counts::Counts;
+pub use self::people::ABSENCE_US;
+pub use self::rates::Rate;
+pub use self::votes::MOST_OPTIONS;
+use super::ledger::{self, Coverage, Gap, Listened};
 use super::reader::{ReadError, Recording};
+use super::writer::CatalogGift;
 pub use super::writer::Sums;
 use crate::filter::Filter;
+
+mod count;
+mod counts;
+pub(super) mod people;
+mod rates;
+mod tally;
+mod votes;
+
+use count::{Counter, Totals};
+use people::Person;
+
+/// What to count, and how.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct StatsOptions {
+    /// Which messages.
+    pub filter: Filter,
+    /// Words that can be voted for by typing them; see [`VoteStats`]. Default none, at most [`MOST_OPTIONS`].
+    pub votes: Vec<String>,
+    /// Names and prices of gifts beside those in the recording. Where both know a gift, these count.
+    pub gifts: Vec<CatalogGift>,
+    /// Where the hours are those of a clock on the wall. Default UTC.
+    pub zone: TimeZone,
+    /// How many people each list of people has. Default 10.
+    pub top: usize,
+}
+
+impl Default for StatsOptions {
+    fn default() -> Self {
+        Self { filter: Filter::default(), votes: Vec::new(), gifts: Vec::new(), zone: TimeZone::UTC, top: 10 }
+    }
+}
 
 /// What a recording holds.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Messages that the filter let through.
-    pub messages: u64,
+    /// All messages that the filter let through.
+    pub total: Counts,
     /// When the first of them was received, in microseconds since the Unix epoch.
     pub first_us: Option<i64>,
     /// When the last of them was received, in microseconds since the Unix epoch.
     pub last_us: Option<i64>,
     /// By room.
     pub rooms: BTreeMap<RoomId, RoomStats>,
+    /// By hour, by when it begins, in microseconds since the Unix epoch. Hours without messages are left out.
+    pub hours: BTreeMap<i64, Counts>,
+    /// By type on the wire.
+    pub types: BTreeMap<String, Counts>,
+    /// Messages a second.
+    pub per_second: Rate,
+    /// Messages a minute.
+    pub per_minute: Rate,
+    /// Who sent most messages of any type.
+    pub people: Vec<PersonStats>,
+    /// Who wrote most lines of chat.
+    pub talkers: Vec<PersonStats>,
+    /// Who gave most: by money, then by gifts.
+    pub givers: Vec<PersonStats>,
+    /// What was given: by money, then by number.
+    pub gifts: Vec<GiftStats>,
+    /// Emotes in chat and super chats, by uses.
+    pub emotes: Vec<EmoteStats>,
+    /// Medals that people wore last, by people.
+    pub medals: Vec<MedalStats>,
+    /// Level of people, as it was last → how many have it.
+    pub levels: BTreeMap<u32, u64>,
+    /// What was voted for, in the order of [`StatsOptions::votes`].
+    pub votes: Vec<VoteStats>,
     /// Every link of those rooms, by id. Not limited to the filter's time: sums are of whole links.
     pub links: Vec<LinkStats>,
     /// Sums over all those links.
@@ -43,20 +115,105 @@ impl Stats {
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct RoomStats {
-    /// Messages.
-    pub messages: u64,
+    /// All its messages.
+    pub counts: Counts,
     /// Messages by type.
     pub types: BTreeMap<String, u64>,
-    /// Different accounts that said or did something.
-    pub people: u64,
-    /// Gifts that were given: the counts of type `dgb`.
-    pub gifts: u64,
-    /// What super chats paid, in fen.
-    pub superchat_fen: u64,
+    /// By hour, as in [`Stats::hours`].
+    pub hours: BTreeMap<i64, Counts>,
+    /// Messages a second.
+    pub per_second: Rate,
+    /// Messages a minute.
+    pub per_minute: Rate,
     /// Sums over its links.
     pub sums: Sums,
     /// How much of it was listened to, if it was to be.
     pub coverage: Option<Coverage>,
+}
+
+/// Someone, over all rooms. Name, level and medal are those of the last message that has the name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PersonStats {
+    /// Account number; people without one are told apart by their names.
+    pub user: Option<u64>,
+    /// Name.
+    pub name: Option<String>,
+    /// Level.
+    pub level: Option<u32>,
+    /// Name of the medal.
+    pub medal: Option<String>,
+    /// Level of the medal.
+    pub medal_level: Option<u32>,
+    /// Messages of all types.
+    pub messages: u64,
+    /// Lines of chat.
+    pub chats: u64,
+    /// Lines of chat that may be automated.
+    pub suspect: u64,
+    /// Gifts given.
+    pub gifts: u64,
+    /// Gifts given whose price is not known.
+    pub unpriced: u64,
+    /// Money given, in fen, as far as prices are known: gifts, super chats, diamond fans.
+    pub fen: u64,
+    /// Whether this person was there before, or came back after [an absence](ABSENCE_US).
+    pub returning: bool,
+}
+
+/// A gift that was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GiftStats {
+    /// Which number space `id` is from.
+    pub kind: GiftKind,
+    /// Its number; 0 if messages do not say.
+    pub id: u64,
+    /// Its name, if anyone told.
+    pub name: Option<String>,
+    /// Price of one in fen, if anyone told.
+    pub price_fen: Option<u64>,
+    /// How many were given.
+    pub count: u64,
+    /// What they cost together, in fen.
+    pub fen: u64,
+}
+
+/// An emote, written `[emot:dy110]` in text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EmoteStats {
+    /// Its name: `dy110`.
+    pub name: String,
+    /// How often it was used.
+    pub uses: u64,
+    /// In how many lines.
+    pub lines: u64,
+}
+
+/// A fan medal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MedalStats {
+    /// Its name.
+    pub name: String,
+    /// Number of the room that it belongs to, if messages say so.
+    pub room: Option<u64>,
+    /// How many people wore it last.
+    pub people: u64,
+    /// Lines of chat by people who wore it.
+    pub lines: u64,
+}
+
+/// Something that could be voted for. A line is a vote if it is the word and nothing else: `1`, also `111`, `扣1`, `１`
+/// and `1!`. Each person has one vote, and the last one counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VoteStats {
+    /// The word.
+    pub option: String,
+    /// How many people voted for it.
+    pub people: u64,
 }
 
 /// A link, or the part of one between two times when the recording could not be written.
@@ -84,65 +241,110 @@ pub struct LinkStats {
 }
 
 impl Recording {
-    /// Counts the messages that a filter lets through, and gives the sums and the ledger of its rooms. Takes memory for
-    /// each account and each link, and none for messages.
+    /// [`Recording::stats_with`], of the messages that a filter lets through.
     pub fn stats(&self, filter: &Filter) -> Result<Stats, ReadError> {
-        let mut stats = Stats::default();
-        self.count_messages(filter, &mut stats)?;
+        self.stats_with(&StatsOptions { filter: filter.clone(), ..StatsOptions::default() })
+    }
+
+    /// Counts messages in one pass, and gives the sums and the ledger of their rooms. Takes memory for each account,
+    /// link and hour, and none for messages.
+    pub fn stats_with(&self, options: &StatsOptions) -> Result<Stats, ReadError> {
+        let filter = &options.filter;
+        let mut counter = Counter::new(options, self.prices(&options.gifts)?);
+        let (from, to) = self.ids(filter)?;
+        if filter.since_us.is_some() {
+            let rooms = Filter { rooms: filter.rooms.clone(), ..Filter::default() };
+            let (first, _) = self.ids(&rooms)?;
+            self.scan(&rooms, (first, from), |message| counter.before(message))?;
+        }
+        self.scan(filter, (from, to), |message| counter.message(message))?;
+
+        let mut stats = Stats { first_us: counter.first_us, last_us: counter.last_us, ..Stats::default() };
         let meant = |room: &RoomId| filter.rooms.is_empty() || filter.rooms.contains(room);
         self.add_links(meant, &mut stats)?;
-        let (wanted, listened) = self.ledger()?;
+        let (wanted, mut listened) = self.ledger()?;
         for coverage in ledger::coverage(&wanted, &listened).into_iter().filter(|coverage| meant(&coverage.room)) {
             stats.rooms.entry(coverage.room).or_default().coverage = Some(coverage);
         }
         stats.gaps = ledger::gaps(&wanted, &listened);
         stats.gaps.retain(|gap| meant(&gap.room));
+
+        listened.retain(|link| meant(&link.room));
+        for link in &mut listened {
+            link.from_us = link.from_us.max(filter.since_us.unwrap_or(i64::MIN));
+            link.to_us = link.to_us.min(filter.until_us.unwrap_or(i64::MAX));
+        }
+        self.add_people(&counter, options, &mut stats)?;
+        add_counted(counter, &listened, &mut stats);
         Ok(stats)
     }
 
-    /// One pass over the messages. Counted here and not by SQLite, which would sort them first.
-    fn count_messages(&self, filter: &Filter, stats: &mut Stats) -> Result<(), ReadError> {
-        let condition = filter.condition();
-        let sql = format!(
-            "SELECT room, type, uid, received_us, count, price_fen, duration_s FROM message
-             WHERE id >= ? AND id < ?{} ORDER BY id",
-            condition.sql
-        );
-        let (from, to) = self.ids(filter)?;
-        let range = [from.into(), to.into()];
-        let mut statement = self.conn.prepare(&sql)?;
-        let mut rows = statement.query(params_from_iter(range.iter().chain(&condition.values)))?;
-        let mut people: HashSet<(RoomId, i64)> = HashSet::new();
+    /// Names and prices of gifts: those that the recording knows, and others that go before them.
+    fn prices(&self, others: &[CatalogGift]) -> Result<HashMap<(GiftKind, u64), CatalogGift>, ReadError> {
+        let mut prices = HashMap::new();
+        let mut statement = self.conn.prepare("SELECT kind, id, name, price_fen FROM gift")?;
+        let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let Some(room) = row.get::<_, i64>(0)?.try_into().ok().and_then(RoomId::new) else { continue };
-            let number = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_i64_or_null().ok().flatten());
-            let counted = stats.rooms.entry(room).or_default();
-            let kind = String::from_utf8_lossy(row.get_ref(1)?.as_bytes().unwrap_or_default());
-            stats.messages += 1;
-            counted.messages += 1;
-            if let Some(user) = number(2)?
-                && people.insert((room, user))
-            {
-                counted.people += 1;
+            let kind = row.get_ref(0)?.as_str().ok().and_then(GiftKind::by_name);
+            let (Some(kind), Ok(id)) = (kind, row.get::<_, i64>(1)) else { continue };
+            let price_fen = row.get::<_, Option<i64>>(3).ok().flatten().map(i64::cast_unsigned);
+            let gift = CatalogGift { kind, id: id.cast_unsigned(), name: row.get(2).unwrap_or_default(), price_fen };
+            prices.insert((kind, gift.id), gift);
+        }
+        for gift in others {
+            let known = prices.entry((gift.kind, gift.id)).or_insert_with(|| gift.clone());
+            known.name = gift.name.clone().or(known.name.take());
+            known.price_fen = gift.price_fen.or(known.price_fen);
+        }
+        Ok(prices)
+    }
+
+    /// The lists of people, with their names.
+    fn add_people(&self, counter: &Counter, options: &StatsOptions, stats: &mut Stats) -> Result<(), ReadError> {
+        let top = |key: fn(&Person) -> (u64, u64)| {
+            let mut people: Vec<&Person> = counter.people.iter().filter(|person| key(person) > (0, 0)).collect();
+            // Of equals, who was there first.
+            people.sort_by_key(|person| Reverse(key(person)));
+            people.truncate(options.top);
+            people.into_iter().map(|person| self.person(person)).collect::<Result<Vec<_>, _>>()
+        };
+        stats.people = top(|person| (person.messages, person.chats))?;
+        stats.talkers = top(|person| (person.chats, 0))?;
+        stats.givers = top(|person| (person.fen, person.gifts))?;
+        stats.votes = options.votes.iter().map(|option| VoteStats { option: option.clone(), people: 0 }).collect();
+        for person in counter.people.iter() {
+            if let Some(vote) = person.vote {
+                stats.votes[usize::from(vote)].people += 1;
             }
-            stats.last_us = number(3)?;
-            stats.first_us = stats.first_us.or(stats.last_us);
-            // Other types tell of the same gifts and super chats again.
-            match (&*kind, number(4)?, number(5)?, number(6)?) {
-                ("dgb", count, ..) => {
-                    counted.gifts = counted.gifts.saturating_add(count.unwrap_or(1).cast_unsigned());
-                }
-                ("comm_chatmsg", _, Some(fen), Some(_)) => {
-                    counted.superchat_fen = counted.superchat_fen.saturating_add(fen.cast_unsigned());
-                }
-                _ => {}
-            }
-            match counted.types.get_mut(&*kind) {
-                Some(count) => *count += 1,
-                None => _ = counted.types.insert(kind.into_owned(), 1),
+            if let Some(level) = person.level {
+                *stats.levels.entry(level).or_default() += 1;
             }
         }
         Ok(())
+    }
+
+    fn person(&self, person: &Person) -> Result<PersonStats, ReadError> {
+        let mut stats = PersonStats {
+            messages: person.messages,
+            chats: person.chats,
+            suspect: person.suspect,
+            gifts: person.gifts,
+            unpriced: person.unpriced,
+            fen: person.fen,
+            returning: person.is_returning(),
+            ..PersonStats::default()
+        };
+        let sql = "SELECT uid, name, level, medal, medal_level FROM message WHERE id = ?1";
+        let mut statement = self.conn.prepare_cached(sql)?;
+        let mut rows = statement.query([person.last_id])?;
+        if let Some(row) = rows.next()? {
+            stats.user = row.get::<_, i64>(0).ok().map(i64::cast_unsigned);
+            stats.name = row.get(1).ok();
+            stats.level = row.get(2).ok();
+            stats.medal = row.get(3).ok();
+            stats.medal_level = row.get(4).ok();
+        }
+        Ok(stats)
     }
 
     fn add_links(&self, meant: impl Fn(&RoomId) -> bool, stats: &mut Stats) -> Result<(), ReadError> {
@@ -179,4 +381,60 @@ impl Recording {
         }
         Ok(())
     }
+}
+
+/// Everything that was counted, but the people whose names must be looked up.
+fn add_counted(mut counter: Counter, listened: &[Listened], stats: &mut Stats) {
+    let spans = ledger::heard(listened);
+    let mut room_counts = vec![Counts::default(); counter.rooms.len()];
+    counter.people.add_to(&mut counter.total.counts, &mut room_counts);
+    let (total, hours, per_second, per_minute) = close(counter.total, spans.values().flatten().copied().collect());
+    (stats.total, stats.hours, stats.per_second, stats.per_minute) = (total, hours, per_second, per_minute);
+
+    let mut kinds = vec![Counts::default(); counter.types.len()];
+    counter.people.add_to_types(&mut kinds);
+    let types: Vec<(String, Counts)> = counter.types.into_named().collect();
+    for (((room, mut totals), people), place) in counter.rooms.into_iter().zip(room_counts).zip(0..) {
+        totals.counts += &people;
+        let counted = stats.rooms.entry(room).or_default();
+        let spans = spans.get(&room).cloned().unwrap_or_default();
+        (counted.counts, counted.hours, counted.per_second, counted.per_minute) = close(totals, spans);
+        counted.types = types
+            .iter()
+            .zip(0..)
+            .filter_map(|((name, _), kind)| Some((name.clone(), *counter.room_types.get(&(place, kind))?)))
+            .collect();
+    }
+    for ((name, mut counts), people) in types.into_iter().zip(kinds) {
+        counts += &people;
+        stats.types.insert(name, counts);
+    }
+
+    stats.gifts = counter.gifts.into_values().collect();
+    stats.gifts.sort_unstable_by_key(|gift| (Reverse((gift.fen, gift.count)), gift.kind, gift.id));
+    stats.emotes = counter.emotes.into_named().map(|(name, emote)| EmoteStats { name, ..emote }).collect();
+    stats.emotes.sort_by_key(|emote| Reverse((emote.uses, emote.lines)));
+    let mut worn: HashMap<u32, u64> = HashMap::new();
+    for medal in counter.people.iter().filter_map(|person| person.medal) {
+        *worn.entry(medal).or_default() += 1;
+    }
+    stats.medals = counter
+        .medals
+        .into_named()
+        .zip(0..)
+        .map(|((name, (room, lines)), place)| MedalStats {
+            name,
+            room,
+            people: worn.get(&place).copied().unwrap_or(0),
+            lines,
+        })
+        .collect();
+    stats.medals.sort_by_key(|medal| Reverse((medal.people, medal.lines)));
+}
+
+/// Sums that are complete. `spans` is when someone listened.
+fn close(mut totals: Totals, mut spans: Vec<(i64, i64)>) -> (Counts, BTreeMap<i64, Counts>, Rate, Rate) {
+    spans.sort_unstable();
+    totals.close_hour();
+    (totals.counts, totals.hours, totals.second.rate(&spans), totals.minute.rate(&spans))
 }

@@ -45,7 +45,7 @@ fn print(counted: &Counted, printer: &mut Printer) -> Result<(), Closed> {
     // Without messages, it matters all the more whether anybody listened.
     printer.line(&match (counted.first_us, counted.last_us) {
         (Some(first_us), Some(last_us)) => {
-            format!("{} messages from {} to {}", counted.messages, show(first_us), show(last_us))
+            format!("{} messages from {} to {}", counted.total.messages, show(first_us), show(last_us))
         }
         _ => "no messages".to_owned(),
     })?;
@@ -80,8 +80,9 @@ fn print(counted: &Counted, printer: &mut Printer) -> Result<(), Closed> {
 }
 
 fn in_words(stats: &RoomStats) -> String {
-    let words = format!("{} messages, {} people, {} gifts", stats.messages, stats.people, stats.gifts);
-    match stats.superchat_fen {
+    let counts = stats.counts;
+    let words = format!("{} messages, {} people, {} gifts", counts.messages, counts.people, counts.gifts);
+    match counts.superchat_fen {
         0 => words,
         fen => format!("{words}, {} in super chats", yuan(fen)),
     }
@@ -101,15 +102,15 @@ fn in_json(counted: &Counted) -> Value {
     let rooms = counted.rooms.iter().map(|(room, stats)| {
         let listened = stats.coverage.as_ref().map(Coverage::ratio);
         json!({
-            "room": room.get(), "messages": stats.messages, "people": stats.people, "gifts": stats.gifts,
-            "superchat_fen": stats.superchat_fen, "types": stats.types, "listened": listened, "sums": sums(&stats.sums),
+            "room": room.get(), "messages": stats.counts.messages, "people": stats.counts.people, "gifts": stats.counts.gifts,
+            "superchat_fen": stats.counts.superchat_fen, "types": stats.types, "listened": listened, "sums": sums(&stats.sums),
         })
     });
     let gaps = counted.gaps.iter().map(|gap| {
         json!({"room": gap.room.get(), "from": rfc3339(gap.from_us), "to": rfc3339(gap.to_us), "reason": gap.reason})
     });
     json!({
-        "v": 1, "messages": counted.messages,
+        "v": 1, "messages": counted.total.messages,
         "first": counted.first_us.map(rfc3339), "last": counted.last_us.map(rfc3339),
         "rooms": rooms.collect::<Vec<_>>(), "gaps": gaps.collect::<Vec<_>>(),
         "sums": sums(&counted.sums), "dropped": counted.dropped,
