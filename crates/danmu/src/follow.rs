@@ -35,8 +35,8 @@ pub(crate) enum Show {
 
 impl Show {
     /// Lines, with the room named where there are several.
-    pub(crate) fn lines(rooms: usize, all: bool) -> Self {
-        Self::Lines { render: Render { rooms: rooms > 1, days: false, zone: TimeZone::system() }, all }
+    pub(crate) fn lines(rooms: usize, all: bool, raw: bool) -> Self {
+        Self::Lines { render: Render { rooms: rooms > 1, days: false, zone: TimeZone::system(), raw }, all }
     }
 }
 
@@ -156,7 +156,7 @@ impl<'p> Follow<'p> {
         if let Show::Json { events: true, .. } = self.show
             && let Some(event) = in_json(&event)
         {
-            jsonl::write_event(self.printer.raw(), &event).map_err(Closed::from)?;
+            self.printer.json(|out| jsonl::write_event(out, &event))?;
         }
         let few = self.rooms <= FEW;
         match event {
@@ -219,12 +219,12 @@ impl<'p> Follow<'p> {
                     continue;
                 }
                 Show::Lines { render, .. } => {
-                    self.printer.line(&render.line(record.room.get(), record.received_us, &summary))?;
+                    render.print(self.printer, record.room.get(), record.received_us, &summary)?;
                 }
                 Show::Json { seq, .. } => {
                     *seq += 1;
                     let entry = Entry { seq: Some(*seq), ..Entry::live(&record, &summary) };
-                    jsonl::write_message(self.printer.raw(), &entry).map_err(Closed::from)?;
+                    self.printer.json(|out| jsonl::write_message(out, &entry))?;
                 }
             }
             self.sums.shown += 1;
@@ -276,7 +276,7 @@ mod tests {
     fn what_came_too_fast_to_show_was_received_all_the_same() {
         let mut printer = Printer::new(true);
         let types = Types::new(["of none of them"]);
-        let mut follow = Follow::new(&mut printer, Show::lines(1, false), types, Patience(None), 1);
+        let mut follow = Follow::new(&mut printer, Show::lines(1, false, false), types, Patience(None), 1);
         let mut batch = Batch::new();
         batch.push(b"type@=loginres/", true);
         batch.push(b"type@=chatmsg/txt@=hi/", false);

@@ -1,7 +1,7 @@
 //! The only place that prints: data to stdout, all else to stderr.
 
 use std::fmt::Display;
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::sync::OnceLock;
 
 use anstream::adapter::strip_str;
@@ -9,7 +9,7 @@ use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 
 use crate::bar::Bar;
-use crate::text::safe;
+use crate::text::{safe, safe_json, safe_lines};
 
 /// When to use colour.
 #[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
@@ -43,19 +43,50 @@ pub(crate) fn has_color(stream: &impl anstream::stream::RawStream) -> bool {
     !matches!(choice(stream), ColorChoice::Never)
 }
 
+/// Bytes on their way to a terminal, if it is one: lines and tabs stay, and all else that is no text is replaced.
+struct Screened<W: Write> {
+    screens: bool,
+    /// The beginning of a character whose end is yet to come.
+    partial: Vec<u8>,
+    out: W,
+}
+
+impl<W: Write> Write for Screened<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !self.screens {
+            return self.out.write(bytes);
+        }
+        self.partial.extend_from_slice(bytes);
+        let whole = match str::from_utf8(&self.partial) {
+            Err(error) if error.error_len().is_none() => error.valid_up_to(),
+            _ => self.partial.len(),
+        };
+        let rest = self.partial.split_off(whole);
+        self.out.write_all(safe_lines(&String::from_utf8_lossy(&self.partial)).as_bytes())?;
+        self.partial = rest;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
 /// What happens to what a command has to say.
 #[derive(Debug)]
 pub(crate) struct Printer {
     quiet: bool,
     plain: bool,
     out: BufWriter<io::Stdout>,
+    /// A line of JSON while it is made.
+    json: Vec<u8>,
 }
 
 impl Printer {
     /// A printer; `quiet` keeps notes back, but no warning.
     pub(crate) fn new(quiet: bool) -> Self {
         let plain = !has_color(&io::stdout());
-        Self { quiet, plain, out: BufWriter::with_capacity(64 * 1024, io::stdout()) }
+        Self { quiet, plain, out: BufWriter::with_capacity(64 * 1024, io::stdout()), json: Vec::new() }
     }
 
     /// Prints a line of data for people, styled where that is wanted.
@@ -67,9 +98,28 @@ impl Printer {
         done.map_err(Closed)
     }
 
-    /// Where bytes of data for programs go, as they are.
-    pub(crate) const fn raw(&mut self) -> &mut impl Write {
-        &mut self.out
+    /// Prints lines of JSON that `write` writes, with the same values and nothing that a terminal would obey.
+    ///
+    /// # Errors
+    /// See [`Closed`].
+    pub(crate) fn json(&mut self, write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> Result<(), Closed> {
+        self.json.clear();
+        write(&mut self.json)?;
+        let json = String::from_utf8_lossy(&self.json);
+        Ok(self.out.write_all(safe_json(&json).as_bytes())?)
+    }
+
+    /// Prints a line as it is, whatever is in it.
+    ///
+    /// # Errors
+    /// See [`Closed`].
+    pub(crate) fn line_as_it_is(&mut self, line: &str) -> Result<(), Closed> {
+        Ok(writeln!(self.out, "{line}")?)
+    }
+
+    /// Where bytes of data for programs go: as they are, but at a terminal, which would obey some of them.
+    pub(crate) fn raw(&mut self) -> impl Write {
+        Screened { screens: io::stdout().is_terminal(), partial: Vec::new(), out: &mut self.out }
     }
 
     /// Makes sure that what was printed is seen.
@@ -90,7 +140,9 @@ impl Printer {
         if !self.quiet {
             let _ = self.flush();
             let dim = Style::new().dimmed();
-            to_stderr(dim, "", format_args!("{dim}{note}{dim:#}"));
+            // It may have several lines, and nothing else that moves the cursor.
+            let note: Vec<String> = note.to_string().lines().map(safe).collect();
+            to_stderr(dim, "", format_args!("{dim}{}{dim:#}", note.join("\n")));
         }
     }
 
@@ -156,6 +208,21 @@ mod tests {
     use anyhow::anyhow;
 
     use super::*;
+
+    #[test]
+    fn bytes_for_programs_are_exact_but_at_a_terminal() {
+        let text = "{\"text\":\"主播\u{9b}31m \u{1b}[2J\"}\n\t👨\u{200d}👩\u{202e}x".as_bytes();
+        for size in 1..text.len() {
+            let through = |screens| {
+                let mut out = Screened { screens, partial: Vec::new(), out: Vec::new() };
+                text.chunks(size).for_each(|some| out.write_all(some).unwrap());
+                out.out
+            };
+            assert_eq!(through(false), text);
+            let shown = "{\"text\":\"主播\u{fffd}31m \u{fffd}[2J\"}\n\t👨\u{200d}👩\u{fffd}x";
+            assert_eq!(String::from_utf8(through(true)).unwrap(), shown);
+        }
+    }
 
     #[test]
     fn causes_are_said_once() {

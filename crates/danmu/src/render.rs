@@ -11,13 +11,16 @@
 //! goes through [`push_safe`].
 
 use std::fmt::Write as _;
+use std::io::IsTerminal as _;
 
 use anstyle::{Ansi256Color, AnsiColor, Style};
+use anyhow::bail;
 use danmu_proto::Summary;
 use danmu_proto::summary::{Flags, Role, noble_name};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::printer::{Closed, Printer};
 use crate::text::push_safe;
 
 /// Colours for names: well told apart, on dark and light grounds alike.
@@ -32,12 +35,14 @@ pub(crate) struct Render {
     pub(crate) days: bool,
     /// The zone of the times.
     pub(crate) zone: TimeZone,
+    /// Whether text stays exactly as it came, which a terminal would obey; then there are no colours either.
+    pub(crate) raw: bool,
 }
 
 impl Render {
     /// One line, without its end. `received_us` is in microseconds since the Unix epoch.
     pub(crate) fn line(&self, room: u64, received_us: i64, summary: &Summary<'_>) -> String {
-        let mut line = Line::default();
+        let mut line = Line { text: String::new(), raw: self.raw };
         line.dimmed(&self.time(received_us));
         if self.rooms {
             line.dimmed(&room.to_string());
@@ -60,15 +65,54 @@ impl Render {
     }
 }
 
+impl Render {
+    /// Prints [`Render::line`].
+    ///
+    /// # Errors
+    /// See [`Closed`].
+    pub(crate) fn print(
+        &self,
+        printer: &mut Printer,
+        room: u64,
+        received_us: i64,
+        summary: &Summary<'_>,
+    ) -> Result<(), Closed> {
+        let line = self.line(room, received_us, summary);
+        if self.raw { printer.line_as_it_is(&line) } else { printer.line(&line) }
+    }
+}
+
+/// What `watch`, `record --watch` and `search` ask for to see text as it is.
+#[derive(clap::Args, Clone, Copy, Debug, Default)]
+pub(crate) struct RawText {
+    /// Leave names and texts exactly as they came, control characters and line breaks too; not at a terminal, which
+    /// would obey them
+    #[arg(long)]
+    raw_text: bool,
+}
+
+impl RawText {
+    /// Whether to.
+    ///
+    /// # Errors
+    /// The output is a terminal.
+    pub(crate) fn wanted(self) -> anyhow::Result<bool> {
+        if self.raw_text && std::io::stdout().is_terminal() {
+            bail!("--raw-text is not for terminals, which would obey what people typed: write into a file or a pipe");
+        }
+        Ok(self.raw_text)
+    }
+}
+
 /// Whether a message says something to a viewer, or is only bookkeeping such as scores and rankings.
 pub(crate) fn is_for_viewers(summary: &Summary<'_>) -> bool {
     summary.name.is_some() || summary.text.is_some() || summary.gift.is_some()
 }
 
 /// A line while it is put together: parts with a space between.
-#[derive(Default)]
 struct Line {
     text: String,
+    raw: bool,
 }
 
 impl Line {
@@ -132,8 +176,7 @@ impl Line {
     /// Medal, role, noble rank and name.
     fn who(&mut self, summary: &Summary<'_>) {
         if let Some(medal) = &summary.medal {
-            let mut text = String::from("[");
-            push_safe(&mut text, &medal.name);
+            let mut text = format!("[{}", medal.name);
             if let Some(level) = medal.level {
                 let _ = write!(text, " {level}");
             }
@@ -169,6 +212,10 @@ impl Line {
     fn styled(&mut self, style: Style, text: &str) {
         if !self.text.is_empty() {
             self.text.push(' ');
+        }
+        if self.raw {
+            self.text.push_str(text);
+            return;
         }
         let _ = write!(self.text, "{style}");
         push_safe(&mut self.text, text);
@@ -229,7 +276,7 @@ mod tests {
 
     #[track_caller]
     fn shows(payload: &str, line: &str) {
-        let render = Render { rooms: false, days: false, zone: TimeZone::UTC };
+        let render = Render { rooms: false, days: false, zone: TimeZone::UTC, raw: false };
         let message = Message::read(payload.as_bytes());
         let shown = render.line(9999, 1_700_000_000_000_000, &message.summary(RoomId::new(9999).unwrap()));
         assert_eq!(strip_str(&shown).to_string(), format!("22:13:20 {line}"));

@@ -10,6 +10,7 @@
 //! this run. The writer never waits for who listens: what nobody takes is left out, and the next `committed` makes up
 //! for those before.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
@@ -88,7 +89,7 @@ impl Reports {
                 printer.warn(warning);
             }
             if progress {
-                printer.line(&dated.json().to_string())?;
+                printer.json(|out| writeln!(out, "{}", dated.json()))?;
                 said = true;
             }
         }

@@ -3,6 +3,9 @@
 //! Chat holds whatever people typed, and some type escape sequences. What could move the cursor, hide text, reverse its
 //! direction or pile marks over other lines is replaced; all else stays as it is. Recordings and JSON keep the original.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
 use unicode_width::UnicodeWidthChar;
 
 /// How many marks may stand on one letter. Scripts that need marks need two or three; more is a prank.
@@ -11,15 +14,15 @@ const MARKS: usize = 4;
 /// Appends `text` to `out` so that it stays on its line and in its place.
 ///
 /// Line breaks and tabs become a space; controls, direction marks and invisible characters become U+FFFD; marks on a
-/// letter beyond the fourth are left out.
+/// letter beyond the fourth are left out, and so are joiners that join no emoji.
 pub(crate) fn push_safe(out: &mut String, text: &str) {
     let mut marks = 0;
     let mut last = '\0';
-    for c in text.chars() {
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
         let safe = match c {
             '\n' | '\r' | '\t' => Some(' '),
-            // The joiner of emoji: only after something that can be one.
-            '\u{200D}' => (is_pictorial(last) || last == '\u{FE0F}').then_some(c),
+            JOINER => (is_emoji(last) && chars.peek().copied().is_some_and(is_emoji)).then_some(c),
             _ if is_unsafe(c) => Some(char::REPLACEMENT_CHARACTER),
             _ if c.width() == Some(0) => {
                 marks += 1;
@@ -31,15 +34,47 @@ pub(crate) fn push_safe(out: &mut String, text: &str) {
             }
         };
         out.extend(safe);
-        last = c;
+        // The variation selector asks for an emoji and is part of it.
+        if c != '\u{FE0F}' {
+            last = c;
+        }
     }
 }
+
+/// Zero wide; makes one emoji of two.
+const JOINER: char = '\u{200D}';
 
 /// [`push_safe`] into a string of its own.
 pub(crate) fn safe(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     push_safe(&mut out, text);
     out
+}
+
+/// Text of several lines for a terminal: what could do more than be shown there is replaced.
+pub(crate) fn safe_lines(text: &str) -> String {
+    let keep = |c| matches!(c, '\n' | '\t' | JOINER) || !is_unsafe(c);
+    text.chars().map(|c| if keep(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
+}
+
+/// The same JSON with what a terminal would obey, or not show, written as `\u....`: all its strings keep their values.
+/// JSON itself asks for that in the first 32 characters alone.
+pub(crate) fn safe_json(json: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c != JOINER && (c < ' ' || !is_unsafe(c));
+    if json.chars().all(is_plain) {
+        return json.into();
+    }
+    let mut out = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if is_plain(c) {
+            out.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        }
+    }
+    out.into()
 }
 
 fn is_unsafe(c: char) -> bool {
@@ -50,12 +85,15 @@ fn is_unsafe(c: char) -> bool {
             | '\u{2028}'..='\u{202E}'                  // line and paragraph separators, embeddings and overrides
             | '\u{2060}'..='\u{206F}'                  // invisible operators, isolates, deprecated controls
             | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'     // byte order mark, annotations
-            | '\u{E0000}'..='\u{E007F}'                // tags
+            | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}' // controls of shorthand and music
+            | '\u{E0000}'..='\u{E0FFF}'                // tags, and selectors that text is hidden in
         )
 }
 
-fn is_pictorial(c: char) -> bool {
-    c >= '\u{2190}' && c.width() != Some(0)
+fn is_emoji(c: char) -> bool {
+    matches!(c,
+        '\u{2190}'..='\u{21FF}' | '\u{2300}'..='\u{23FF}' | '\u{25A0}'..='\u{27BF}' | '\u{2900}'..='\u{297F}'
+        | '\u{2B00}'..='\u{2BFF}' | '\u{1F000}'..='\u{1FAFF}')
 }
 
 #[cfg(test)]
@@ -97,7 +135,9 @@ mod tests {
         shows("\u{202E}txet\u{202C}", "\u{FFFD}txet\u{FFFD}");
         shows("\u{2066}a\u{2069}", "\u{FFFD}a\u{FFFD}");
         shows("a\u{200B}b\u{FEFF}c", "a\u{FFFD}b\u{FFFD}c");
-        shows("a\u{200D}b", "ab"); // a joiner that joins nothing
+        shows("a\u{200D}b\u{200D}", "ab"); // joiners that join nothing
+        shows("字\u{200D}字 👍\u{200D}a", "字字 👍a");
+        shows("a\u{E0100}b\u{E0061}", "a\u{FFFD}b\u{FFFD}");
     }
 
     #[test]
@@ -106,10 +146,36 @@ mod tests {
         shows(&zalgo, "a\u{301}\u{301}\u{301}\u{301}b");
     }
 
+    #[test]
+    fn json_keeps_its_values_and_hides_what_a_terminal_would_obey() {
+        let json = r#"{"name":"👨‍👩 \u001b[2J","text":"#.to_owned() + "\"\u{9B}31m\u{202E}\u{7F}\u{E0061}主播\"}";
+        let safe = safe_json(&json);
+        assert_eq!(safe, r#"{"name":"👨\u200d👩 \u001b[2J","text":"\u009b31m\u202e\u007f\udb40\udc61主播"}"#);
+        let values = |json: &str| serde_json::from_str::<serde_json::Value>(json).unwrap();
+        assert_eq!(values(&safe), values(&json));
+        assert!(matches!(safe_json("{\"text\":\"主播好\"}\n"), Cow::Borrowed(_)));
+    }
+
+    /// Letters and what is thrown at terminals, in any order.
+    fn hostile() -> impl Strategy<Value = String> {
+        let one = prop_oneof![
+            any::<char>(),
+            prop::sample::select(
+                "a主👍🏽❤\u{FE0F}\u{200D}\u{301}\u{202E}\u{9B}\u{1b}\u{2028}\u{E0061}\n\t".chars().collect::<Vec<_>>()
+            ),
+        ];
+        prop::collection::vec(one, 0..40).prop_map(String::from_iter)
+    }
+
     proptest! {
         #[test]
-        fn no_text_leaves_its_line(text in any::<String>()) {
+        fn no_text_leaves_its_line(text in hostile()) {
             let shown = safe(&text);
+            let chars: Vec<char> = shown.chars().collect();
+            prop_assert!(!chars.iter().any(|&c| c != JOINER && is_unsafe(c)));
+            let joins = |at: usize| is_emoji(chars[at - 1]) || chars[at - 1] == '\u{FE0F}';
+            prop_assert!((0..chars.len()).all(|at| chars[at] != JOINER || (joins(at) && is_emoji(chars[at + 1]))));
+            prop_assert!(!chars.windows(MARKS + 1).any(|some| some.iter().all(|c| c.width() == Some(0) && *c != JOINER)));
             prop_assert!(!shown.chars().any(char::is_control));
             prop_assert_eq!(shown.lines().count(), usize::from(!shown.is_empty()));
             prop_assert_eq!(safe(&shown), shown, "safe text is left alone");

@@ -1,5 +1,6 @@
 //! Verifying: is the recording sound, and does it agree with itself?
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use rusqlite::{Connection, ErrorCode};
@@ -90,9 +91,27 @@ impl Recording {
             verified.check(*check, details(&look, sql))?;
         }
         verified.check(Check::Sums, sums(&look))?;
+        let disagreed = self.disagreed(&look)?;
+        verified.check(Check::Ledger, disagreed)?;
         // What stops several checks of a kind is one fault.
         verified.findings.dedup();
         Ok(verified)
+    }
+}
+
+impl Recording {
+    /// Gaps that only the view or only the function of the ledger finds.
+    fn disagreed(&self, conn: &Connection) -> Result<rusqlite::Result<Vec<String>>, ReadError> {
+        let gaps: BTreeSet<_> =
+            self.gaps()?.into_iter().map(|gap| (gap.room.as_i64(), gap.from_us, gap.to_us, gap.reason)).collect();
+        let view = conn.prepare("SELECT room, from_us, to_us, reason FROM gap").and_then(|mut view| {
+            let rows = view.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+            rows.collect::<rusqlite::Result<BTreeSet<(i64, i64, i64, String)>>>()
+        });
+        let tell = |(room, from_us, to_us, reason): &(i64, i64, i64, String)| {
+            format!("the view gap and the ledger disagree on room {room} from {from_us} to {to_us} ({reason})")
+        };
+        Ok(view.map(|view| gaps.symmetric_difference(&view).map(tell).collect()))
     }
 }
 
@@ -152,7 +171,36 @@ const QUERIES: &[(Check, &str)] = &[
          WHERE run NOT IN (SELECT id FROM run)
          UNION ALL
          SELECT 'link ' || link.id || ' goes on although its run is over' FROM link JOIN run ON run.id = link.run
-         WHERE ended_us IS NULL AND run.reason IS NOT NULL",
+         WHERE ended_us IS NULL AND run.reason IS NOT NULL
+         UNION ALL
+         SELECT 'a wanted time of room ' || room || ' goes on although its run is over' FROM wanted
+         JOIN run ON run.id = wanted.run WHERE wanted.to_us IS NULL AND run.reason IS NOT NULL
+         UNION ALL
+         SELECT 'run ' || id || ' goes on although another has begun' FROM run
+         WHERE reason IS NULL AND id < (SELECT max(id) FROM run)
+         UNION ALL
+         SELECT 'link ' || id || ' ended, and does not say why' FROM link WHERE ended_us IS NOT NULL AND reason IS NULL
+         UNION ALL
+         SELECT 'link ' || id || ' joined, and never heard a thing' FROM link
+         WHERE joined_us IS NOT NULL AND heard_us IS NULL
+         UNION ALL
+         SELECT 'link ' || id || ' has no room' FROM link WHERE NOT room > 0
+         UNION ALL
+         SELECT 'a wanted time has no room' FROM wanted WHERE NOT room > 0",
+    ),
+    (
+        Check::Ledger,
+        "SELECT 'message ' || message.id || ' of room ' || message.room || ' came over link ' || link.id
+                || ' to room ' || link.room
+         FROM message JOIN link ON link.id = message.link WHERE message.room <> link.room",
+    ),
+    (
+        Check::Sums,
+        "SELECT 'link ' || id || ' has a sum below zero' FROM link
+         WHERE min(received, control, stored, duplicates, dropped) < 0
+         UNION ALL
+         SELECT count || ' messages were dropped by link ' || link || ', which is not there' FROM dropped
+         WHERE link NOT IN (SELECT id FROM link)",
     ),
     (
         Check::Sums,

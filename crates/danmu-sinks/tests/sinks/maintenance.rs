@@ -129,6 +129,32 @@ fn verifying_finds_what_is_wrong() {
         ("UPDATE wanted SET to_us = from_us - 1", Check::Ledger, "a wanted time of room 9999 ends before it begins"),
         ("UPDATE run SET to_us = from_us - 1", Check::Ledger, "run 1 ends before it begins"),
         ("UPDATE run SET reason = 'stop'", Check::Ledger, "link 1 goes on although its run is over"),
+        (
+            "UPDATE run SET reason = 'stop'",
+            Check::Ledger,
+            "a wanted time of room 9999 goes on although its run is over",
+        ),
+        ("INSERT INTO run VALUES (2, 0, 0, '', NULL)", Check::Ledger, "run 1 goes on although another has begun"),
+        ("UPDATE link SET ended_us = heard_us", Check::Ledger, "link 1 ended, and does not say why"),
+        ("UPDATE link SET heard_us = NULL", Check::Ledger, "link 1 joined, and never heard a thing"),
+        ("UPDATE link SET room = 0", Check::Ledger, "link 1 has no room"),
+        ("UPDATE wanted SET room = -1", Check::Ledger, "a wanted time has no room"),
+        (
+            "UPDATE message SET room = 5 WHERE id = 7",
+            Check::Ledger,
+            "message 7 of room 5 came over link 1 to room 9999",
+        ),
+        ("UPDATE link SET received = 17, control = -3", Check::Sums, "link 1 has a sum below zero"),
+        (
+            "INSERT INTO dropped VALUES (9, 'limit', 3)",
+            Check::Sums,
+            "3 messages were dropped by link 9, which is not there",
+        ),
+        (
+            "DROP VIEW gap; CREATE VIEW gap (room, from_us, to_us, reason) AS SELECT 9999, 1, 2, 'never'",
+            Check::Ledger,
+            "the view gap and the ledger disagree on room 9999 from 1 to 2 (never)",
+        ),
     ]
     .into_iter()
     .enumerate()

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::net::ToSocketAddrs;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use tokio::time::timeout;
 use crate::exit::Exit;
 use crate::network::Network;
 use crate::printer::Printer;
+use crate::text::safe;
 
 /// How long to listen to a room that was joined: busy ones talk several times a second.
 const LISTEN: Duration = Duration::from_secs(2);
@@ -74,7 +76,7 @@ impl Doctor {
             checks.extend(self.network.directory()?.probe().into_iter().map(web));
         }
         if self.json {
-            printer.line(&in_json(&checks).to_string())?;
+            printer.json(|out| writeln!(out, "{}", in_json(&checks)))?;
         } else {
             for check in &checks {
                 printer.line(&in_words(check))?;
@@ -199,8 +201,8 @@ fn in_words(check: &Check) -> String {
     let dim = Style::new().dimmed();
     let mut words = format!("{style}{mark}{style:#} {} {dim}({} ms){dim:#}", check.what, check.took.as_millis());
     let _ = match &check.found {
-        Ok(found) => write!(words, "\n     {found}"),
-        Err(fault) => write!(words, "\n     {}\n     what to do: {}", fault.problem, fault.advice),
+        Ok(found) => write!(words, "\n     {}", safe(found)),
+        Err(fault) => write!(words, "\n     {}\n     what to do: {}", safe(&fault.problem), fault.advice),
     };
     words
 }

@@ -105,7 +105,7 @@ pub(crate) fn run(capture: &Capture, storage: &Storage, show: Shown, printer: &m
     roster.set(&wanted);
     let writing = writer.start(recorded).context("cannot start the writer thread")?;
     let progress = matches!(show, Shown::Progress);
-    let show = if matches!(show, Shown::Chat) { Show::lines(wanted.len(), false) } else { Show::Nothing };
+    let show = if matches!(show, Shown::Chat) { Show::lines(wanted.len(), false, false) } else { Show::Nothing };
     let mut follow = Follow::new(printer, show, capture.limits.types(), capture.give_up, wanted.len());
     // The writer counts what is stored; this keeps more from being shown.
     follow.limit = capture.limits.limit;

@@ -1,5 +1,6 @@
 //! `danmu room`: which room a name means, and what goes on in it.
 
+use std::io::Write as _;
 use std::time::UNIX_EPOCH;
 
 use danmu_client::directory::{RoomName, RoomState};
@@ -32,7 +33,7 @@ impl Room {
         let mut exit = Exit::Done;
         for name in &self.rooms {
             match directory.resolve(name).and_then(|resolved| directory.state(resolved.room)) {
-                Ok(state) if self.json => printer.line(&in_json(name, &state))?,
+                Ok(state) if self.json => printer.json(|out| writeln!(out, "{}", in_json(name, &state)))?,
                 Ok(state) => printer.line(&in_words(&state))?,
                 Err(error) => {
                     let error = error.into();

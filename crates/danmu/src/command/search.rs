@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 
 use crate::exit::Exit;
 use crate::printer::Printer;
-use crate::render::Render;
+use crate::render::{RawText, Render};
 use crate::select::Select;
 
 /// Find messages in a recording, newest first
@@ -26,6 +26,8 @@ pub(crate) struct Search {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    raw_text: RawText,
+    #[command(flatten)]
     select: Select,
 }
 
@@ -36,7 +38,7 @@ impl Search {
         let mut filter = self.select.filter();
         filter.words = self.words;
         let rooms = recording.rooms()?.len() > 1;
-        let render = Render { rooms, days: true, zone: TimeZone::system() };
+        let render = Render { rooms, days: true, zone: TimeZone::system(), raw: self.raw_text.wanted()? };
         let mut found = recording.search(&filter)?;
         if self.json {
             found = found.with_payloads();
@@ -46,9 +48,9 @@ impl Search {
             let row = row?;
             shown += 1;
             if self.json {
-                jsonl::write_message(printer.raw(), &row.entry()).map_err(crate::printer::Closed::from)?;
+                printer.json(|out| jsonl::write_message(out, &row.entry()))?;
             } else {
-                printer.line(&render.line(row.room.get(), row.received_us, &row.summary))?;
+                render.print(printer, row.room.get(), row.received_us, &row.summary)?;
             }
         }
         if found.next().is_some() {

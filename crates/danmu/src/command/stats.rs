@@ -1,5 +1,6 @@
 //! `danmu stats`: what a recording holds, and what it missed.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ impl Stats {
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let counted = Recording::open(&self.recording)?.stats(&self.select.filter())?;
         if self.json {
-            printer.line(&in_json(&counted).to_string())?;
+            printer.json(|out| writeln!(out, "{}", in_json(&counted)))?;
         } else {
             print(&counted, printer)?;
         }

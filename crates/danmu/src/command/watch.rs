@@ -7,6 +7,7 @@ use crate::capture::{Capture, FAREWELL};
 use crate::exit::Exit;
 use crate::follow::{Follow, Show, Sums};
 use crate::printer::Printer;
+use crate::render::RawText;
 use crate::signal::Stop;
 
 /// Show the chat of rooms as it happens
@@ -23,11 +24,14 @@ pub(crate) struct Watch {
     /// Show bookkeeping too, such as scores and rankings
     #[arg(long, conflicts_with = "json")]
     all: bool,
+    #[command(flatten)]
+    raw_text: RawText,
 }
 
 impl Watch {
     /// Runs until it is stopped.
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
+        let raw = self.raw_text.wanted()?;
         let stop = Stop::on_signals().context("cannot listen for signals")?;
         let capture = self.capture;
         let wanted = capture.wanted(printer)?;
@@ -39,7 +43,8 @@ impl Watch {
             rooms.add(room);
         }
         let count = rooms.rooms().count();
-        let show = if self.json { Show::Json { seq: 0, events: self.events } } else { Show::lines(count, self.all) };
+        let show =
+            if self.json { Show::Json { seq: 0, events: self.events } } else { Show::lines(count, self.all, raw) };
         let mut follow = Follow::new(printer, show, capture.limits.types(), capture.give_up, count);
         follow.limit = capture.limits.limit;
         follow.until = capture.limits.until();
