@@ -210,7 +210,7 @@ impl Writer {
         }
         let old = std::mem::replace(&mut self.recorder, recorder);
         let finished = old.finish(now_us).map_err(Rotation::Finish)?;
-        self.before = Before { sums: self.before.sums.plus(finished.sums), lost: self.before.lost + finished.lost };
+        self.before.add(finished.sums, finished.lost, finished.elsewhere);
         self.space = Space::default();
         Ok(())
     }
@@ -219,7 +219,7 @@ impl Writer {
     fn renew(&mut self, now_us: i64) {
         // Where that fails, the trouble that there is has been told.
         if let Ok(left) = self.recorder.renew(now_us) {
-            self.before = Before { sums: self.before.sums.plus(left.sums), lost: self.before.lost + left.lost };
+            self.before.add(left.sums, left.lost, 0);
             self.space = Space::default();
             self.say(Report::Renewed);
         }
@@ -240,6 +240,7 @@ impl Writer {
         self.reporter.say(now_us, &path, Report::Committed { run, committed: finished.committed });
         finished.sums = finished.sums.plus(self.before.sums);
         finished.lost += self.before.lost;
+        finished.elsewhere += self.before.elsewhere;
         Ok(finished)
     }
 }
@@ -316,6 +317,15 @@ impl Writer {
 struct Before {
     sums: Sums,
     lost: u64,
+    elsewhere: u64,
+}
+
+impl Before {
+    fn add(&mut self, sums: Sums, lost: u64, elsewhere: u64) {
+        self.sums = self.sums.plus(sums);
+        self.lost += lost;
+        self.elsewhere += elsewhere;
+    }
 }
 
 #[cfg(test)]

@@ -233,7 +233,8 @@ fn a_recording_that_is_removed_is_followed_by_a_new_one() {
     });
     recording.says("working");
     let ended = recording.end();
-    assert_eq!(ended.code, 0, "{}", ended.err);
+    assert_eq!(ended.code, 5, "{}", ended.err);
+    assert!(ended.err.contains(" messages are in a file that was removed or renamed"), "{}", ended.err);
     assert!(ended.err.contains("was removed or renamed; a new one takes its place"), "{}", ended.err);
     let link = *stored(&db, 0).values().next().unwrap();
     assert!((1..=before + 300).contains(&link.first), "what waited is there too: {link:?} after {before}");

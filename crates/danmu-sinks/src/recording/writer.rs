@@ -163,6 +163,8 @@ pub struct Finished {
     pub sums: Sums,
     /// Messages among the dropped that nobody asked to be: they could not be written, or not in time.
     pub lost: u64,
+    /// Messages in files that were removed or renamed meanwhile: see [`Recorder::renew`].
+    pub elsewhere: u64,
     /// Whether the recording was optimized. If not, `danmu optimize` does it.
     pub optimized: bool,
     /// Whether all is in one file. If not, someone reads along, and it will be when they close it.
@@ -212,6 +214,8 @@ pub struct Recorder {
     lock: Option<Lock>,
     /// The old file was left and there is no new one yet.
     adrift: bool,
+    /// Messages that this run left in other files.
+    elsewhere: u64,
     path: PathBuf,
     options: RecorderOptions,
     commit_every_us: i64,
@@ -276,6 +280,7 @@ impl Recorder {
             conn,
             lock: Some(lock),
             adrift: false,
+            elsewhere: 0,
             path: path.to_owned(),
             options,
             commit_every_us,
@@ -480,7 +485,8 @@ impl Recorder {
         let small = self.committed.last_id.cast_unsigned() <= self.options.optimize_rows;
         let optimized = small && optimize::run(&mut self.conn).is_ok();
         let one_file = into_one_file(self.conn);
-        Ok(Finished { path: self.path, committed: self.committed, sums, lost, optimized, one_file })
+        let (committed, elsewhere) = (self.committed, self.elsewhere);
+        Ok(Finished { path: self.path, committed, sums, lost, elsewhere, optimized, one_file })
     }
 
     /// What is safe in the file.

@@ -181,6 +181,7 @@ fn a_recording_that_is_gone_is_followed_by_a_new_one_and_nothing_is_lost_or_coun
         let finished = recorder.finish(NOON + 6 * SECOND).unwrap();
         let sums = finished.sums;
         assert_eq!((sums.received, sums.stored, sums.control, sums.dropped), (4, 2, 1, 1));
+        assert_eq!(finished.elsewhere, 1);
         assert_eq!(texts(&all(&Recording::open(&path).unwrap())), ["2", "3"]);
         is_sound(&path);
         if renamed {

@@ -131,7 +131,7 @@ pub(crate) fn run(capture: &Capture, storage: &Storage, show: Shown, printer: &m
     report(&finished, printer);
     reported?;
     let ended = ended?;
-    let complete = finished.lost == 0 && finished.sums.add_up();
+    let complete = finished.lost == 0 && finished.elsewhere == 0 && finished.sums.add_up();
     Ok(match ended.exit() {
         Exit::Done if !complete => Exit::Incomplete,
         exit => exit,
@@ -178,6 +178,9 @@ fn report(finished: &Finished, printer: &mut Printer) {
             "{} messages are missing, because they could not be written in time; danmu stats {output} says when",
             finished.lost
         ));
+    }
+    if finished.elsewhere > 0 {
+        printer.warn(format_args!("{} messages are in a file that was removed or renamed", finished.elsewhere));
     }
     if !sums.add_up() {
         printer.warn("these sums do not add up, which is a fault in danmu; please report it");

@@ -56,6 +56,7 @@ impl Recorder {
         let old = std::mem::replace(&mut self.conn, Connection::open_in_memory()?);
         drop(old);
         (self.lock, self.adrift) = (None, true);
+        self.elsewhere += self.committed.rows;
         Ok(left)
     }
 
