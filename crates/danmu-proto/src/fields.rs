@@ -59,6 +59,11 @@ impl<'a> Fields<'a> {
         !self.0.is_utf8()
     }
 
+    /// The payload as a value.
+    pub(crate) const fn whole(self) -> Value<'a> {
+        self.0
+    }
+
     /// The payload itself.
     pub const fn payload(self) -> &'a [u8] {
         self.0.raw()

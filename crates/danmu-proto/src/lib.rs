@@ -32,10 +32,12 @@
 //! recorded traffic; `docs/protocol.md` says which from where.
 
 pub mod fields;
+mod keys;
 pub mod message;
 pub mod packet;
 pub mod record;
 pub mod request;
+pub mod scan;
 pub mod session;
 pub mod stt;
 pub mod summary;

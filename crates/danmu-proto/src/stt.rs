@@ -59,6 +59,7 @@ impl<'a> Value<'a> {
     }
 
     /// The bytes as they came, escapes and all.
+    #[inline]
     pub const fn raw(self) -> &'a [u8] {
         match self.0 {
             Source::Text(text) => text.as_bytes(),
@@ -93,10 +94,20 @@ impl<'a> Value<'a> {
     }
 
     /// The text if it stands here in plain: UTF-8 that is not looked at for escapes. For names and numbers.
+    #[inline]
     pub(crate) fn plain(self) -> Option<&'a str> {
         match self.0 {
             Source::Text(text) => Some(text),
             Source::Bytes(bytes) => std::str::from_utf8(bytes).ok(),
+        }
+    }
+
+    /// The text if the whole that this is a slice of is UTF-8, escapes and all.
+    #[inline]
+    pub(crate) const fn as_str(self) -> Option<&'a str> {
+        match self.0 {
+            Source::Text(text) => Some(text),
+            Source::Bytes(_) => None,
         }
     }
 
@@ -105,7 +116,9 @@ impl<'a> Value<'a> {
         matches!(self.0, Source::Text(_))
     }
 
-    fn slice(self, start: usize, end: usize) -> Self {
+    /// A part of it.
+    #[inline]
+    pub(crate) fn slice(self, start: usize, end: usize) -> Self {
         Self(match self.0 {
             Source::Text(text) => Source::Text(&text[start..end]),
             Source::Bytes(bytes) => Source::Bytes(&bytes[start..end]),

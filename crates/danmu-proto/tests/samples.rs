@@ -63,7 +63,7 @@ fn recorded_chat_is_read_right() {
         seen += 1;
         assert_eq!((&*chat.name, &*chat.text, &*chat.id), (is.text("nn"), is.text("txt"), is.text("cid")));
         assert_eq!((chat.room, chat.user), (is.number("rid"), is.number("uid").map(i64::unsigned_abs)));
-        assert_eq!((&*chat.medal, &*chat.avatar), (is.text("bnn"), is.text("ic")));
+        assert_eq!((&*chat.medal, &*chat.avatar.text()), (is.text("bnn"), is.text("ic")));
         for (read, key) in [
             (chat.level, "level"),
             (chat.colour, "col"),

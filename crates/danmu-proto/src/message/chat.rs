@@ -55,7 +55,7 @@ view! {
         /// Whether the line is highlighted.
         highlighted: bool = "hl",
         /// Path of the sender's picture.
-        avatar: Cow<'a, str> = "ic",
+        avatar: Value<'a> = "ic",
         /// Present in ordinary chat. Missing together with `visible`, it hints at a bot.
         trust: Option<u32> = "dms",
         /// Normal, visible chat (sent since about 2025).
