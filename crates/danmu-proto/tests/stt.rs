@@ -323,7 +323,7 @@ fn linear(what: &str, most: usize, payload: impl Fn(usize) -> String) {
     let (small, large) = (payload(most / 8), payload(most));
     let mut best = (Duration::MAX, Duration::MAX);
     // Others use the machine too: the fastest of some runs counts. A quadratic reader takes 64 times as long, not 8.
-    for _ in 0..20 {
+    for _ in 0..100 {
         best = (best.0.min(time(&small)), best.1.min(time(&large)));
         if best.1 < best.0 * 24 {
             return;
