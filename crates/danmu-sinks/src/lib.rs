@@ -38,7 +38,9 @@ pub mod export;
 pub mod filter;
 pub mod format;
 pub mod import;
+mod limited;
 pub mod recording;
+pub mod repair;
 pub mod sink;
 
 pub use entry::{Entry, Event};

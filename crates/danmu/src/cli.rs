@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
-    backup, decode, demo, doctor, export, import, optimize, record, reindex, replay, room, search, simulate, stats,
-    verify, watch,
+    backup, decode, demo, doctor, export, import, optimize, record, reindex, repair, replay, room, search, simulate,
+    stats, verify, watch,
 };
 use crate::exit::Exit;
 use crate::printer::{self, Color, Printer};
@@ -68,6 +68,7 @@ pub(crate) enum Command {
     Reindex(reindex::Reindex),
     Verify(verify::Verify),
     Backup(backup::Backup),
+    Repair(repair::Repair),
 }
 
 impl Command {
@@ -90,6 +91,7 @@ impl Command {
             Self::Reindex(command) => command.run(printer),
             Self::Verify(command) => command.run(printer),
             Self::Backup(command) => command.run(printer),
+            Self::Repair(command) => command.run(printer),
         }
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod import;
 pub(crate) mod optimize;
 pub(crate) mod record;
 pub(crate) mod reindex;
+pub(crate) mod repair;
 pub(crate) mod replay;
 pub(crate) mod room;
 pub(crate) mod search;

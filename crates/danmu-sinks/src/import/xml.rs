@@ -12,7 +12,6 @@
 //! Entities that a file declares are not expanded.
 
 mod element;
-mod limited;
 
 use std::io::BufRead;
 
@@ -24,9 +23,9 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 
 use super::{Body, Dialect, End, ImportError, Item, Take, Told, When};
+use crate::limited::{Limit, Limited};
 use crate::recording::writer::RoomState;
 use element::Element;
-use limited::{Limit, Limited};
 
 pub(super) const DIALECT: Dialect =
     Dialect { name: "xml", about: "Bilibili's XML: BililiveRecorder, biliup, rust-srec, danmu's own", read };

@@ -6,31 +6,31 @@ use std::rc::Rc;
 
 /// How much may still be read before the next piece begins.
 #[derive(Clone, Debug)]
-pub(super) struct Limit {
+pub(crate) struct Limit {
     bytes: u64,
     left: Rc<Cell<u64>>,
 }
 
 impl Limit {
-    pub(super) fn new(bytes: u64) -> Self {
+    pub(crate) fn new(bytes: u64) -> Self {
         Self { bytes, left: Rc::new(Cell::new(bytes)) }
     }
 
     /// A new piece begins.
-    pub(super) fn renew(&self) {
+    pub(crate) fn renew(&self) {
         self.left.set(self.bytes);
     }
 
     /// Whether the piece was too large.
-    pub(super) fn is_reached(&self) -> bool {
+    pub(crate) fn is_reached(&self) -> bool {
         self.left.get() == 0
     }
 }
 
 /// Reads on until the limit is reached; then it fails.
-pub(super) struct Limited<R> {
-    pub(super) inner: R,
-    pub(super) limit: Limit,
+pub(crate) struct Limited<R> {
+    pub(crate) inner: R,
+    pub(crate) limit: Limit,
 }
 
 impl<R: BufRead> BufRead for Limited<R> {
