@@ -25,6 +25,7 @@ mod plan;
 mod repeats;
 mod rows;
 pub mod split;
+pub mod tee;
 
 use part::Part;
 use plan::Plan;

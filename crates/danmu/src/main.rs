@@ -22,6 +22,7 @@ mod select;
 mod signal;
 mod space;
 mod target;
+mod tee;
 mod text;
 mod writer;
 

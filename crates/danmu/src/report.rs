@@ -42,6 +42,10 @@ pub(crate) enum Report {
     Renewed,
     /// There is little room left on the disk.
     Low(Low),
+    /// A tee cannot be written at the moment.
+    Tee { detail: String },
+    /// The end came, and a tee does not have all.
+    TeeLeft { detail: String },
     /// A new day has no file yet, and that of the day before goes on.
     NoNewDay { detail: String },
     /// The file of the day before could not be ended well.
@@ -113,6 +117,8 @@ impl Report {
             Self::Left { .. } => "left",
             Self::Renewed => "renewed",
             Self::Low(_) => "low",
+            Self::Tee { .. } => "tee_failing",
+            Self::TeeLeft { .. } => "tee_left",
             Self::NoNewDay { .. } | Self::OldDay { .. } => "rotation",
         }
     }
@@ -139,6 +145,12 @@ impl Dated {
                     Some(lasts) => format!("{room}: enough for {} at the present rate", duration::show(*lasts)),
                     None => room,
                 }
+            }
+            Report::Tee { detail } => {
+                format!("{file} cannot be written and is tried again; the recording goes on: {detail}")
+            }
+            Report::TeeLeft { detail } => {
+                format!("{file} does not have all; export it from the recording: {detail}")
             }
             Report::NoNewDay { detail } => format!("no new file for the new day, so the old one goes on: {detail}"),
             Report::OldDay { detail } => format!("the last messages of the old day may be missing: {detail}"),
@@ -170,7 +182,10 @@ impl Dated {
                     add("lasts_s", json!(lasts.as_secs()));
                 }
             }
-            Report::NoNewDay { detail } | Report::OldDay { detail } => _ = add("detail", json!(detail)),
+            Report::Tee { detail }
+            | Report::TeeLeft { detail }
+            | Report::NoNewDay { detail }
+            | Report::OldDay { detail } => _ = add("detail", json!(detail)),
             Report::Working | Report::Renewed => {}
         }
         Value::Object(json)

@@ -61,11 +61,18 @@ impl Target {
     }
 
     fn path(&self, day: Date) -> PathBuf {
-        match self.name.to_str() {
-            Some(name) => Path::new(&name.replace(DATE, &day.to_string())).to_owned(),
-            None => self.name.clone(),
-        }
+        named(&self.name, &day.to_string())
     }
+
+    /// The day of the file that was opened last, as it stands in names.
+    pub(crate) fn opened(&self) -> String {
+        self.day.map(|day| day.to_string()).unwrap_or_default()
+    }
+}
+
+/// What `name` stands for on this day.
+pub(crate) fn named(name: &Path, day: &str) -> PathBuf {
+    name.to_str().map_or_else(|| name.to_owned(), |text| PathBuf::from(text.replace(DATE, day)))
 }
 
 #[cfg(test)]

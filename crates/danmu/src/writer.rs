@@ -20,6 +20,7 @@ use crate::printer::in_one_line;
 use crate::report::{Report, Reporter};
 use crate::space::Space;
 use crate::target::Target;
+use crate::tee::{self, Now};
 
 /// How many bytes of messages may wait for a disk that takes none.
 const PENDING: usize = 64 << 20;
@@ -46,6 +47,8 @@ pub(crate) struct Writer {
     types: Types,
     /// How many more messages to store.
     limit: Option<u64>,
+    /// Who wants to know which file is recorded into.
+    tees: Option<mpsc::Sender<tee::Told>>,
 }
 
 /// What the recording is told beside events.
@@ -96,7 +99,35 @@ impl Writer {
     ) -> Result<Self, OpenError> {
         let recorder = target.open(clock.now_us())?;
         let (before, wanted, links, trouble, space) = Default::default();
-        Ok(Self { target, recorder, before, wanted, links, told, reporter, trouble, space, clock, types, limit })
+        Ok(Self {
+            target,
+            recorder,
+            before,
+            wanted,
+            links,
+            told,
+            reporter,
+            trouble,
+            space,
+            clock,
+            types,
+            limit,
+            tees: None,
+        })
+    }
+
+    /// Tells `tees` which file is recorded into, now and after each change.
+    pub(crate) fn tell(&mut self, tees: mpsc::Sender<tee::Told>) {
+        self.tees = Some(tees);
+        self.tell_tees(self.clock.now_us());
+    }
+
+    fn tell_tees(&self, at_us: i64) {
+        if let Some(tees) = &self.tees {
+            let now = Now { path: self.recorder.path().to_owned(), day: self.target.opened(), at_us };
+            // A thread that is gone has said why.
+            let _ = tees.send(tee::Told::Now(now));
+        }
     }
 
     /// Writes until `events` end.
@@ -209,6 +240,7 @@ impl Writer {
             recorder.want(room, now_us);
         }
         let old = std::mem::replace(&mut self.recorder, recorder);
+        self.tell_tees(now_us);
         let finished = old.finish(now_us).map_err(Rotation::Finish)?;
         self.before.add(finished.sums, finished.lost, finished.elsewhere);
         self.space = Space::default();

@@ -14,6 +14,7 @@ use crate::duration;
 use crate::exit::Exit;
 use crate::network::Network;
 use crate::printer::Printer;
+use crate::tee;
 
 /// Watch made-up rooms being captured: a server, a client and a recording on this machine
 #[derive(clap::Args, Debug)]
@@ -54,7 +55,12 @@ impl Demo {
             network: Network::only(Endpoint::tcp(address.ip().to_string(), address.port())),
             give_up: Patience(Some(Duration::from_secs(10))),
         };
-        let storage = Storage { output: self.output.clone(), commit_every: Duration::from_millis(200), no_raw: false };
+        let storage = Storage {
+            output: self.output.clone(),
+            commit_every: Duration::from_millis(200),
+            no_raw: false,
+            tees: tee::Options::default(),
+        };
         let exit = record::run(&capture, &storage, Shown::Chat, printer)?;
         drop(simulator);
         let output = self.output.display();

@@ -94,7 +94,7 @@ fn offset(text: &str) -> Result<SignedDuration, String> {
         .ok_or_else(|| format!("{text:?} is no offset; write seconds, such as 3.5 or -90"))
 }
 
-fn split(text: &str) -> Result<Split, String> {
+pub(crate) fn split(text: &str) -> Result<Split, String> {
     match text {
         "gap" => Ok(Split::Gap),
         "live" => Ok(Split::Live),

@@ -19,6 +19,7 @@ use crate::printer::{Printer, in_one_line};
 use crate::report;
 use crate::signal::{Reload, Stop};
 use crate::target::Target;
+use crate::tee::{self, Tees};
 use crate::writer::{Told, Writer};
 
 /// Capture rooms into a recording
@@ -63,6 +64,8 @@ pub(crate) struct Storage {
     /// Do not keep the raw payloads: smaller, but a recording without them cannot be decoded again
     #[arg(long)]
     pub(crate) no_raw: bool,
+    #[command(flatten)]
+    pub(crate) tees: tee::Options,
 }
 
 impl Record {
@@ -92,7 +95,13 @@ pub(crate) fn run(capture: &Capture, storage: &Storage, show: Shown, printer: &m
     let target = Target::new(storage.output.clone(), options, TimeZone::system());
     let (tell, told) = mpsc::channel();
     let (reporter, reports) = report::channel();
-    let writer = Writer::open(target, capture.limits.types(), capture.limits.limit, clock.clone(), told, reporter)?;
+    let reporter_of_tees = reporter.clone();
+    let mut writer = Writer::open(target, capture.limits.types(), capture.limits.limit, clock.clone(), told, reporter)?;
+    let tees =
+        Tees::start(&storage.tees, reporter_of_tees, clock.clone()).context("cannot start the thread for tees")?;
+    if let Some(tees) = &tees {
+        writer.tell(tees.teller());
+    }
     let rooms = Rooms::start(config, 1).context("cannot start the network thread")?;
     let mut shown = rooms.subscribe(Overflow::DropOldest);
     let recorded = rooms.subscribe(Overflow::Wait);
@@ -124,8 +133,14 @@ pub(crate) fn run(capture: &Capture, storage: &Storage, show: Shown, printer: &m
     drop(shown);
     // No longer wanted from here on: what is missed while we leave is no gap.
     roster.set(&[]);
+    if let Some(tees) = &tees {
+        tees.hold();
+    }
     roster.rooms.close(FAREWELL);
     let finished = writing.finish();
+    if let Some(tees) = tees {
+        tees.finish();
+    }
     let reported = reports.print(printer, progress);
     let finished = finished?;
     report(&finished, printer);
