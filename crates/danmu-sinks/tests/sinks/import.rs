@@ -4,8 +4,10 @@
 use std::fs;
 use std::path::Path;
 
+use danmu_proto::summary::GiftKind;
 use danmu_sinks::export::{ExportOptions, to_output};
 use danmu_sinks::import::{Dialect, End, ImportError, ImportOptions, Imported, Importer};
+use danmu_sinks::recording::writer::{CatalogGift, RoomState};
 use danmu_sinks::{Format, Recorder, RecorderOptions, Recording};
 
 use crate::support::*;
@@ -87,6 +89,41 @@ fn payloads_come_back_byte_for_byte_through_stt_and_packets() {
         is_sound(&again);
         assert!(exported(&again, format) == first, "{format}");
     }
+}
+
+#[test]
+fn xml_of_ours_comes_back_to_the_byte_with_gifts_super_chats_and_ranks() {
+    let (folder, path) = folder();
+    let mut recorder = listening(&path, NOON);
+    let talk = [
+        chat(1, "小明 & <co>", "一 \"二\" ]]> &amp;"),
+        "type@=chatmsg/rid@=9999/txt@=no name, no number/col@=2/".to_owned(),
+        gift(2, 20004, 3),
+        superchat(3, 3000),
+        "type@=dfobc/rid@=9999/uid@=4/nick@=小红/mn@=3/price@=45000/".to_owned(),
+        "type@=anbc/rid@=0/uid@=5/unk@=小刚/nl@=5/drid@=9999/".to_owned(),
+        "type@=anbc/rid@=0/uid@=5/unk@=elsewhere/nl@=5/drid@=7/".to_owned(),
+    ];
+    for (n, payload) in (1..).zip(&talk) {
+        recorder.records(&heard(LINK, room(9999), NOON + n * 1_234_567, &[payload]));
+    }
+    let state = RoomState { title: Some("决赛 <1>".into()), owner: Some("主播".into()), ..RoomState::default() };
+    recorder.room_state(room(9999), state, NOON);
+    recorder.gift(CatalogGift {
+        kind: GiftKind::Gift,
+        id: 20004,
+        name: Some("大 火箭".into()),
+        price_fen: Some(50_000),
+    });
+    recorder.finish(NOON + 60 * SECOND).unwrap();
+    let first = String::from_utf8(exported(&path, "xml")).unwrap();
+    assert!(
+        first.contains("<guard") && first.contains("国王") && first.contains("<sc") && first.contains("<gift"),
+        "{first}"
+    );
+    let again = folder.path().join("again.db");
+    imported(&first, &again);
+    assert_eq!(String::from_utf8(exported(&again, "xml")).unwrap(), first);
 }
 
 #[test]

@@ -4,13 +4,14 @@
 //! |---|---|---|
 //! | `d` | all | `chatmsg` |
 //! | `sc`; `s` of type `super_chat` | `BililiveRecorder`, rust-srec, danmu; biliup | `comm_chatmsg` |
-//! | `gift`, `guard`; `s` of type `gift`, `guard_buy` | the same | `dgb`, with its price in the catalogue |
+//! | `guard` with the name of a rank of Douyu's | danmu | `dfobc`, `anbc` |
+//! | `gift`, other `guard`; `s` of type `gift`, `guard_buy` | the same | `dgb`, with its price in the catalogue |
 //!
 //! Prices are in yuan for super chats, and in thousandths of one, for the whole event, else.
 
 use danmu_proto::RoomId;
 use danmu_proto::stt::Writer;
-use danmu_proto::summary::{GiftKind, colour_rgb};
+use danmu_proto::summary::{GiftKind, colour_rgb, noble_name};
 
 use crate::recording::writer::CatalogGift;
 
@@ -55,7 +56,8 @@ impl Element {
         Ok(match &*self.name {
             "d" => Some(self.chat(room, version_2)?),
             "sc" => Some(self.superchat(room)),
-            "gift" | "guard" => Some(self.gift(room)),
+            "gift" => Some(self.gift(room)),
+            "guard" => Some(self.rank(room).unwrap_or_else(|| self.gift(room))),
             "s" => match self.get(&["type"]) {
                 Some("super_chat") => Some(self.superchat(room)),
                 Some("gift" | "guard_buy") => Some(self.gift(room)),
@@ -101,7 +103,7 @@ impl Element {
     fn superchat(&self, room: Option<RoomId>) -> Event {
         let (after_us, sent_ms) = self.when();
         let fen = self.number::<f64>(&["price"]).map_or(0, |yuan| (yuan * 100.0).round() as u64);
-        let user = self.number::<u64>(&["uid"]);
+        let user = self.user();
         let inner = optional(begin("chatmsg", room), "uid", user);
         let inner = optional(inner, "nn", self.get(&["user", "username"])).pair("txt", &self.text).finish();
         let payload = begin("comm_chatmsg", room).pair("btype", "voiceDanmu");
@@ -122,10 +124,32 @@ impl Element {
         let price_fen = fen / u64::from(count);
         let id = number_of(&name, price_fen);
         let payload = begin("dgb", room).pair("gfid", id).pair("gfn", &name);
-        let payload = optional(payload, "uid", self.number::<u64>(&["uid"]));
+        let payload = optional(payload, "uid", self.user());
         let payload = optional(payload, "nn", self.get(&["user", "username"])).pair("gfcnt", count);
         let gift = CatalogGift { kind: GiftKind::Gift, id, name: Some(name), price_fen: Some(price_fen) };
         Event { seq: None, after_us, sent_ms, payload: payload.finish().into_bytes(), gift: Some(gift) }
+    }
+
+    /// A rank that Douyu has. Those of other sites are gifts here.
+    fn rank(&self, room: Option<RoomId>) -> Option<Event> {
+        let (after_us, sent_ms) = self.when();
+        let name = self.get(&["giftname"])?;
+        let (user, nick) = (self.user(), self.get(&["user", "username"]));
+        let payload = if name == "钻粉" {
+            let fen = self.number::<u64>(&["price"]).map(|li| li / 10);
+            let payload = optional(optional(begin("dfobc", room), "uid", user), "nick", nick);
+            optional(optional(payload, "mn", self.number::<u32>(&["count"])), "price", fen)
+        } else {
+            let rank = (1..10).find(|&rank| noble_name(rank) == Some(name))?;
+            let payload = optional(optional(begin("anbc", room), "uid", user), "unk", nick);
+            payload.pair("nl", rank).pair("drid", room?.get())
+        };
+        Some(Event { seq: None, after_us, sent_ms, payload: payload.finish().into_bytes(), gift: None })
+    }
+
+    /// The account number; 0 stands for none.
+    fn user(&self) -> Option<u64> {
+        self.number(&["uid"]).filter(|&user| user > 0)
     }
 
     /// Microseconds after the file begins, and when it was sent in milliseconds since the Unix epoch.
