@@ -235,6 +235,19 @@ mod tests {
     }
 
     #[test]
+    fn no_place_to_break_off_is_beyond_repair() {
+        let whole = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><i><BililiveRecorder version=\"1\"/>\n\
+                     <d p=\"1,1,25,1\" user=\"主播 &amp; 我\">弹幕&lt;😀</d>\n<gift a=\"火箭\"/></i>\n";
+        for at in 0..whole.len() {
+            let file = &whole.as_bytes()[..at];
+            let end = xml::end(&mut Cursor::new(file)).unwrap().unwrap_or_else(|problem| panic!("at {at}: {problem}"));
+            let repaired = [&file[..end.at as usize], &end.add].concat();
+            let again = xml::end(&mut Cursor::new(&repaired)).unwrap().unwrap();
+            assert_eq!((again.at, &*again.add), (repaired.len() as u64, &b""[..]), "at {at}");
+        }
+    }
+
+    #[test]
     fn xml_gets_the_end_of_what_it_began() {
         let whole = "<?xml version=\"1.0\"?><i><a/>\n<d p=\"1\">x &gt; <b>y</b></d>\n";
         ends("xml", &format!("{whole}<d p=\"2"), whole.trim_end(), "\n</i>\n");

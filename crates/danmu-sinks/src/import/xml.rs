@@ -67,6 +67,9 @@ fn read(input: &mut dyn BufRead, take: &mut Take<'_>) -> Result<End, ImportError
             }
             // The parser finds out at the end of the file.
             Err(Error::Syntax(_)) => return Ok(cut_off(reader.error_position())),
+            Err(Error::Encoding(_)) if reader.get_mut().fill_buf().is_ok_and(<[u8]>::is_empty) => {
+                return Ok(cut_off(reader.error_position()));
+            }
             Err(Error::IllFormed(IllFormedError::MissingEndTag(_))) => return Ok(cut_off(reader.buffer_position())),
             Err(Error::Io(error)) => {
                 return Err(ImportError::Read(std::io::Error::new(error.kind(), error.to_string())));

@@ -48,6 +48,8 @@ pub(super) fn end(input: &mut dyn BufRead) -> io::Result<Result<End, String>> {
             Ok(_) => {}
             Err(_) if limit.is_reached() => return Ok(Err("something in it has more than 4 MiB".to_owned())),
             Err(Error::IllFormed(_)) => break,
+            // A character that breaks off, and nothing behind it.
+            Err(Error::Encoding(_)) if reader.get_mut().fill_buf()?.is_empty() => break,
             Err(Error::Io(error)) => return Err(io::Error::new(error.kind(), error.to_string())),
             Err(error) => return Ok(Err(format!("at byte {}: {error}", reader.error_position()))),
         }

@@ -247,7 +247,9 @@ fn xml_of_biliup_rust_srec_and_the_pc_client_is_read_too() {
 fn a_file_that_a_crash_cut_off_is_imported_up_to_there() {
     let (folder, path) = folder();
     let whole = XML.find("<sc").unwrap();
-    for (n, end) in [whole, whole + 2, whole + 20, XML.find("</sc").unwrap()].into_iter().enumerate() {
+    for (n, end) in
+        [whole, whole + 2, whole + 20, XML.find("</sc").unwrap(), XML.find("</sc").unwrap() - 1].into_iter().enumerate()
+    {
         let path = folder.path().join(format!("{n}.db"));
         let (imported, how) = import_with(ImportOptions::default(), &XML.as_bytes()[..end], &path).unwrap();
         assert_eq!(imported.messages, 3, "cut at {end}");
