@@ -9,7 +9,7 @@ use danmu_proto::summary::{Gift, colour_rgb, noble_name};
 use danmu_proto::{Fields, RoomId, Summary};
 
 use crate::entry::Entry;
-use crate::format::clean::one_line;
+use crate::format::clean::{is_control, one_line};
 use crate::sink::{Opening, Options};
 
 /// Something on the screen.
@@ -59,7 +59,7 @@ impl Comment<'_> {
             What::SuperChat { .. } => (true, GOLD, format!("{before}{}: {words}", one_line(self.name)).into()),
             What::Gift { .. } | What::Guard { .. } => return None,
         };
-        (!text.trim().is_empty()).then_some(Flying { ms: self.ms, is_top, rgb, text })
+        Some(Flying { ms: self.ms, is_top, rgb, text })
     }
 }
 
@@ -132,7 +132,9 @@ impl Screen {
     fn what<'a>(&self, entry: &Entry<'a>) -> Option<What<'a>> {
         let summary = entry.summary;
         if summary.kind == "chatmsg" {
-            let text = summary.text.as_deref().filter(|text| !text.trim().is_empty())?;
+            // Blank text is nothing to see, and some readers break on it.
+            let seen = |c: char| !c.is_whitespace() && !is_control(c);
+            let text = summary.text.as_deref().filter(|text| text.chars().any(seen))?;
             return Some(What::Chat { text, rgb: colour_rgb(summary.colour.unwrap_or(0)) });
         }
         if summary.is_superchat() {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Dialogue: 0,0:00:01.25,0:00:13.25,R2L,,0000,0000,0000,,{\move(1977,0,-57,0)}主播好
-//! Dialogue: 1,0:00:03.00,0:00:08.00,MSG,,0000,0000,0000,,{\pos(20,1000)}{\c&HBCACF7&\b1}土豪:\h{\c&HFFFFFF&\b0}火箭\h×2
+//! Dialogue: 1,0:00:03.00,0:00:08.00,GIFT,,0000,0000,0000,,{\pos(20,1000)}{\c&HBCACF7&\b1}土豪:\h{\c&HFFFFFF&\b0}火箭\h×2
 //! ```
 //!
 //! Chat goes by from right to left on [`lanes`], gifts and super chats stand on a [`board`] at the left. What a line says
@@ -195,6 +195,12 @@ Format: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour,
              0.00,1,0.0,1.0,{alignment},0,0,0,1"
         );
     }
+    // A dark box around the text, so that it can be read where chat goes by behind it.
+    let _ = writeln!(
+        head,
+        "Style: GIFT,{font},{size},&H00FFFFFF,&H00FFFFFF,&H50000000,&H50000000,0,0,0,0,100.00,100.00,0.00,0.00,3,3.0,0.0,7,\
+         0,0,0,1"
+    );
     head.push_str("\n[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n");
     out.write_all(head.as_bytes())?;
     let look = Look {
@@ -263,10 +269,6 @@ impl Ass<'_> {
         if !name.is_empty() {
             length += look.length(&plain(&name)) + look.length(": ");
         }
-        // Blank text is nothing to see.
-        if length == 0 || text.replace("\\h", "").is_empty() {
-            return;
-        }
         let Some(lane) = self.lanes.place(comment.ms, length) else { return };
         let y = lane as i64 * look.font_size;
         let (from, to) = (look.width + length / 2, -length / 2);
@@ -285,7 +287,7 @@ impl Ass<'_> {
     fn gift(&mut self, comment: &Comment<'_>, what: &str) {
         let Some(stand) = self.board.place(comment.ms, 1, GIFT_MS, GIFT_PATIENCE_MS) else { return };
         let y = self.top(stand.row, 1);
-        self.line(1, stand.from_ms, stand.to_ms, "MSG");
+        self.line(1, stand.from_ms, stand.to_ms, "GIFT");
         let name = escaped(comment.name);
         let _ = writeln!(self.lines, "{{\\pos({BOARD_X},{y})}}{{\\c{NAME}\\b1}}{name}:\\h{{\\c&HFFFFFF&\\b0}}{what}");
     }

@@ -112,11 +112,6 @@ impl Sink for Xml<'_> {
         let seconds = Seconds(ms);
         match what {
             What::Chat { text, rgb } => {
-                let text = one_line(text);
-                // Nothing is left of it, and no element may be empty.
-                if text.trim().is_empty() {
-                    return Ok(());
-                }
                 self.written += 1;
                 let id = entry.seq.unwrap_or(self.written);
                 let sent_ms = entry.summary.sent_ms.or(entry.received_us.map(|us| us / 1000)).unwrap_or(0);
@@ -130,7 +125,7 @@ impl Sink for Xml<'_> {
                 }
                 who(line, name, user);
                 line.push(b'>');
-                escape(line, &text);
+                escape(line, text);
                 line.extend_from_slice(b"</d>\n");
             }
             What::SuperChat { text, price_fen, seconds: time } => {

@@ -6,6 +6,7 @@
 mod crash;
 #[path = "../disk/disk.rs"]
 mod disk;
+mod export;
 mod faulty;
 mod formats;
 mod highlights;
@@ -13,9 +14,12 @@ mod import;
 mod ledger;
 mod maintenance;
 mod page;
+mod players;
 mod reader;
+mod readers;
 mod recorder;
 mod refusals;
 mod stats;
 mod storage;
 mod support;
+mod tables;

@@ -128,7 +128,7 @@ impl Export {
         };
         bar.clear();
         match done {
-            Ok(exported) => tell(printer, &exported),
+            Ok(exported) => self.tell(printer, &exported),
             Err(ExportError::Interrupted) if to_stdout => {
                 printer.warn("interrupted: the output is not complete");
                 return Ok(Exit::Incomplete);
@@ -178,19 +178,23 @@ impl Export {
         options.options = self.look.options();
         options
     }
-}
 
-fn tell(printer: &mut Printer, exported: &Exported) {
-    let messages = exported.messages;
-    match &*exported.files {
-        [] => {}
-        [file] => printer.note(format_args!("{messages} messages in {}", file.display())),
-        [first, .., last] => printer.note(format_args!(
-            "{messages} messages in {} files, {} to {}",
-            exported.files.len(),
-            first.display(),
-            last.display()
-        )),
+    fn tell(&self, printer: &mut Printer, exported: &Exported) {
+        let messages = exported.messages;
+        match &*exported.files {
+            [] => {}
+            // As it was called.
+            [_] if self.split.is_none() => {
+                printer.note(format_args!("{messages} messages in {}", self.output.display()));
+            }
+            [file] => printer.note(format_args!("{messages} messages in {}", file.display())),
+            [first, .., last] => printer.note(format_args!(
+                "{messages} messages in {} files, {} to {}",
+                exported.files.len(),
+                first.display(),
+                last.display()
+            )),
+        }
     }
 }
 
