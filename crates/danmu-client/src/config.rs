@@ -17,6 +17,10 @@ pub struct Config {
     /// The servers to try: the last good one first, then in this order; one that fails makes way for the others. Default:
     /// Douyu's, which an empty list means too.
     pub endpoints: Vec<Endpoint>,
+    /// How many links are kept to each room, over different endpoints where there are several: what one of them loses,
+    /// the others hear, and each message is passed on once. Default 1; 2 is hot standby; at most
+    /// [`MAX_LINKS`](crate::standby::MAX_LINKS).
+    pub links: usize,
     /// Which addresses of a name to use. Default: all.
     pub family: Family,
     /// The proxy to go through. Default: none.
@@ -46,6 +50,9 @@ pub struct Config {
     pub connects_per_second: u32,
     /// How many bytes of events may wait for a subscriber. Default 16 MiB.
     pub queue_bytes: usize,
+    /// How many bytes each room may take to remember what was heard lately, so that it is passed on once: see
+    /// [`standby`](crate::standby). Only rooms that talk take any. Default 8 MiB.
+    pub merge_bytes: usize,
     /// How long links stop reading when a subscriber that must not lose anything does not keep up. After that they read
     /// on and drop, lest the server cut them off. Default 10 s.
     pub blocked: Duration,
@@ -89,6 +96,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             endpoints: Endpoint::douyu(),
+            links: 1,
             family: Family::Any,
             proxy: None,
             #[cfg(feature = "wss")]
@@ -102,6 +110,7 @@ impl Default for Config {
             healthy: Duration::from_secs(60),
             connects_per_second: 50,
             queue_bytes: 16 << 20,
+            merge_bytes: 8 << 20,
             blocked: Duration::from_secs(10),
             clock: Clock::system(),
         }

@@ -16,15 +16,20 @@ use danmu_proto::session::Output;
 use danmu_proto::{Batch, LinkId, Session};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::watch;
+use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::endpoint::Endpoint;
 use crate::event::Lost;
-use crate::room::Outlet;
+use crate::outlet::Outlet;
+use crate::passage::Passage;
 use crate::speaks::FirstBytes;
 
 /// How much one read takes at most.
 const READ: usize = 64 * 1024;
+
+/// A deadline that is noticed so late was slept through: this process or its machine stood still.
+const LATE: Duration = Duration::from_secs(1);
 
 thread_local! {
     static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ].into());
@@ -34,6 +39,8 @@ thread_local! {
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) lost: Lost,
+    /// Whether there was a connection.
+    pub(crate) connected: bool,
     /// When it joined, if it did.
     pub(crate) joined: Option<Instant>,
     /// When the last byte came; by the wall clock, in microseconds.
@@ -52,7 +59,7 @@ pub(crate) async fn drive(
     let mut unsent = Unsent::default();
     let mut batch = Batch::new();
     let mut first = FirstBytes::default();
-    let mut flow = Flow::Open;
+    let mut passage = Passage::new(link, out);
     let mut joined = None;
     let mut heard_us = out.clock.now_us();
     let mut leaving = false;
@@ -70,36 +77,45 @@ pub(crate) async fn drive(
             }
         };
         // After `Joined`, so that a subscriber knows the link before it hears of it.
-        flow.pass_on(std::mem::take(&mut batch), link, heard_us, out, &mut session);
+        passage.pass_on(std::mem::take(&mut batch), heard_us, &mut session);
         let deadline = match deadline {
             Ok(deadline) => deadline,
             Err(reason) => {
-                flow.report(link, out);
-                return Ended { lost: first.explain(reason.into(), joined), joined, heard_us };
+                passage.report();
+                return Ended { lost: first.explain(reason.into(), joined), connected: true, joined, heard_us };
             }
         };
-        arm(timer.as_mut(), flow.deadline(out.blocked).map_or(deadline, |at| deadline.min(at)));
-        let turn = poll_fn(|cx| {
-            let hear = |bytes: &[u8]| {
-                first.hear(bytes);
-                session.receive(Instant::now().into_std(), bytes, &mut batch);
-            };
-            turn(io, &mut unsent, flow.is_reading(), hear, cx)
-        });
-        tokio::select! {
-            biased;
-            () = timer.as_mut() => {
-                flow.tick(out, &mut session);
-                session.tick(Instant::now().into_std());
+        arm(timer.as_mut(), passage.deadline().map_or(deadline, |at| deadline.min(at)));
+        let happened = {
+            let mut turn = poll_fn(|cx| {
+                let hear = |bytes: &[u8]| {
+                    first.hear(bytes);
+                    session.receive(Instant::now().into_std(), bytes, &mut batch);
+                };
+                turn(io, &mut unsent, &passage, hear, cx)
+            });
+            tokio::select! {
+                biased;
+                () = timer.as_mut() => {
+                    // A process that stood still sees all its deadlines pass at once: first it looks at what came
+                    // meanwhile. The runtime knows of that only when it has asked the system.
+                    if timer.deadline().elapsed() >= LATE {
+                        yield_now().await;
+                    }
+                    Happened::Deadline(poll_once(&mut turn).await)
+                }
+                () = stopped(stop), if !leaving => Happened::Stop,
+                () = out.room(), if !passage.is_open() => Happened::Room,
+                turn = &mut turn => Happened::Turn(turn),
             }
-            () = stopped(stop), if !leaving => {
-                leaving = true;
-                session.logout(Instant::now().into_std());
-            }
-            () = out.room(), if !flow.is_open() => flow.open(link, out, &mut session),
-            turn = turn => match turn {
+        };
+        let is_due = matches!(happened, Happened::Deadline(_));
+        match happened {
+            Happened::Deadline(None) => {}
+            Happened::Deadline(Some(turn)) | Happened::Turn(turn) => match turn {
                 Ok(Turn::Wrote) => {}
                 Ok(Turn::Heard) => heard_us = out.clock.now_us(),
+                Ok(Turn::Full) => passage.block(&mut session),
                 Ok(Turn::End) => {
                     // An orderly end is the server's last word: nothing is missing before it.
                     heard_us = out.clock.now_us();
@@ -107,10 +123,20 @@ pub(crate) async fn drive(
                 }
                 Err(_) if leaving => session.end(),
                 Err(error) => {
-                    flow.report(link, out);
-                    return Ended { lost: first.explain(Lost::Io(Arc::new(error)), joined), joined, heard_us };
+                    passage.report();
+                    let lost = first.explain(Lost::Io(Arc::new(error)), joined);
+                    return Ended { lost, connected: true, joined, heard_us };
                 }
             },
+            Happened::Stop => {
+                leaving = true;
+                session.logout(Instant::now().into_std());
+            }
+            Happened::Room => passage.open(&mut session),
+        }
+        if is_due {
+            passage.tick(&mut session);
+            session.tick(Instant::now().into_std());
         }
     }
 }
@@ -125,10 +151,22 @@ impl FirstBytes {
     }
 }
 
+/// What a link waited for.
+enum Happened {
+    /// Something may be due. If the connection did something too, then that comes first.
+    Deadline(Option<io::Result<Turn>>),
+    Turn(io::Result<Turn>),
+    /// A subscriber that was full has room.
+    Room,
+    Stop,
+}
+
 /// What the connection did.
 enum Turn {
     Wrote,
     Heard,
+    /// Nothing: there is no room for what it may have to say.
+    Full,
     End,
 }
 
@@ -137,15 +175,18 @@ enum Turn {
 fn turn(
     io: &mut (impl AsyncRead + AsyncWrite + Unpin),
     unsent: &mut Unsent,
-    reading: bool,
+    passage: &Passage<'_>,
     mut hear: impl FnMut(&[u8]),
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<Turn>> {
     if let Poll::Ready(wrote) = unsent.poll_send(io, cx) {
         return Poll::Ready(wrote);
     }
-    if !reading {
+    if !passage.is_reading() {
         return Poll::Pending;
+    }
+    if !passage.has_room() {
+        return Poll::Ready(Ok(Turn::Full));
     }
     BUFFER.with_borrow_mut(|buffer| {
         let mut buffer = ReadBuf::new(buffer);
@@ -161,6 +202,15 @@ fn arm(timer: Pin<&mut Sleep>, deadline: Instant) {
     if timer.is_elapsed() || timer.deadline() > deadline {
         timer.reset(deadline);
     }
+}
+
+/// What `future` gives, if it gives it at once.
+async fn poll_once<T>(future: &mut (impl Future<Output = T> + Unpin)) -> Option<T> {
+    poll_fn(|cx| match Pin::new(&mut *future).poll(cx) {
+        Poll::Ready(value) => Poll::Ready(Some(value)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 async fn stopped(stop: &mut watch::Receiver<bool>) {
@@ -210,75 +260,5 @@ impl Unsent {
             self.unflushed = false;
         }
         Poll::Pending
-    }
-}
-
-/// Whether what is heard gets through to the subscribers.
-#[derive(Debug)]
-enum Flow {
-    /// It does.
-    Open,
-    /// A subscriber is full: nothing is read.
-    Blocked { since: Instant },
-    /// It was full for too long: what is read is dropped and counted.
-    Dropping { from_us: i64, messages: u64, control: u64 },
-}
-
-impl Flow {
-    const fn is_open(&self) -> bool {
-        matches!(self, Self::Open)
-    }
-
-    const fn is_reading(&self) -> bool {
-        !matches!(self, Self::Blocked { .. })
-    }
-
-    fn deadline(&self, blocked: Duration) -> Option<Instant> {
-        match self {
-            Self::Blocked { since } => since.checked_add(blocked),
-            Self::Open | Self::Dropping { .. } => None,
-        }
-    }
-
-    /// Hands a batch to the subscribers, or drops and counts it.
-    fn pass_on(&mut self, batch: Batch, link: LinkId, heard_us: i64, out: &Outlet, session: &mut Session) {
-        if batch.is_empty() {
-            return;
-        }
-        let records = batch.freeze(out.room, link, heard_us);
-        if let Self::Dropping { messages, control, .. } = self {
-            *messages += records.messages().count() as u64;
-            *control += records.control().count() as u64;
-            return;
-        }
-        out.records(records);
-        if !out.has_room() {
-            *self = Self::Blocked { since: Instant::now() };
-            session.pause_reading(Instant::now().into_std());
-        }
-    }
-
-    /// Blocked for too long: reads on, lest the server cut the link off as a slow reader.
-    fn tick(&mut self, out: &Outlet, session: &mut Session) {
-        if self.deadline(out.blocked).is_some_and(|at| Instant::now() >= at) {
-            *self = Self::Dropping { from_us: out.clock.now_us(), messages: 0, control: 0 };
-            session.resume_reading(Instant::now().into_std());
-        }
-    }
-
-    /// There is room again.
-    fn open(&mut self, link: LinkId, out: &Outlet, session: &mut Session) {
-        self.report(link, out);
-        *self = Self::Open;
-        session.resume_reading(Instant::now().into_std());
-    }
-
-    /// Tells the subscribers what was dropped, and goes on as if nothing was.
-    fn report(&mut self, link: LinkId, out: &Outlet) {
-        if let Self::Dropping { from_us, messages, control } = std::mem::replace(self, Self::Open)
-            && messages + control > 0
-        {
-            out.dropped(link, messages, control, from_us, out.clock.now_us());
-        }
     }
 }

@@ -128,10 +128,12 @@ impl Pool {
         Self { endpoints: endpoints.into_iter().map(Arc::new).collect(), ranking: Mutex::default() }
     }
 
-    /// The one to try next.
-    pub(crate) fn pick(&self) -> Arc<Endpoint> {
-        let best = self.ranking().best(&self.endpoints).expect("a pool is never empty");
-        Arc::clone(best)
+    /// The one to try next; none of the `taken`, if there are others.
+    pub(crate) fn pick(&self, taken: &[Arc<Endpoint>]) -> Arc<Endpoint> {
+        let free: Vec<_> = self.endpoints.iter().filter(|endpoint| !taken.contains(endpoint)).cloned().collect();
+        let ranking = self.ranking();
+        let best = ranking.best(&free).or_else(|| ranking.best(&self.endpoints));
+        Arc::clone(best.expect("a pool is never empty"))
     }
 
     pub(crate) fn good(&self, endpoint: &Arc<Endpoint>) {
@@ -195,20 +197,30 @@ mod tests {
     #[test]
     fn a_good_endpoint_stays_and_a_failed_one_makes_way() {
         let pool = Pool::new(&["a", "b", "c"].map(|host| Endpoint::tcp(host, 1)));
-        let a = pool.pick();
+        let a = pool.pick(&[]);
         assert_eq!(a.host, "a");
         pool.failed(&a);
-        let b = pool.pick();
+        let b = pool.pick(&[]);
         assert_eq!(b.host, "b");
         pool.good(&b);
         // Another room is told of the failure later: that changes nothing for those who do well.
         pool.failed(&a);
-        assert_eq!(pool.pick().host, "b");
+        assert_eq!(pool.pick(&[]).host, "b");
+    }
+
+    #[test]
+    fn a_standby_takes_another_endpoint_if_there_is_one() {
+        let pool = Pool::new(&["a", "b"].map(|host| Endpoint::tcp(host, 1)));
+        let a = pool.pick(&[]);
+        pool.good(&a);
+        let b = pool.pick(&[Arc::clone(&a)]);
+        assert_eq!((&*a.host, &*b.host), ("a", "b"));
+        assert_eq!(pool.pick(&[a, b]).host, "a", "if there is none, the best");
     }
 
     #[test]
     fn no_endpoints_mean_douyus() {
         let pool = Pool::new(&[]);
-        assert_eq!(pool.pick().to_string(), "tcp://danmuproxy.douyu.com:8601");
+        assert_eq!(pool.pick(&[]).to_string(), "tcp://danmuproxy.douyu.com:8601");
     }
 }

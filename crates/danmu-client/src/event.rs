@@ -34,8 +34,10 @@ pub enum Event {
     Lost {
         /// The room.
         room: RoomId,
-        /// The link, if it had joined.
+        /// The link, if there was a connection.
         link: Option<LinkId>,
+        /// Whether it had joined.
+        joined: bool,
         /// Why.
         reason: Lost,
         /// When the last byte came, which is how long the link listened: never the time of noticing.
@@ -43,7 +45,8 @@ pub enum Event {
         /// When it was noticed.
         at_us: i64,
     },
-    /// Nobody listened to the room in this span.
+    /// Nobody listened to the room in this span. It is told as soon as that is sure: at once if the room has no other
+    /// link, else when the others have said something or are over.
     Gap {
         /// The room.
         room: RoomId,
@@ -69,6 +72,15 @@ pub enum Event {
         /// When there was room again.
         to_us: i64,
     },
+    /// Messages that a link heard, but another one before: they were passed on once. Told about once a second.
+    Duplicates {
+        /// The room.
+        room: RoomId,
+        /// The link that heard them again.
+        link: LinkId,
+        /// How many since this was told last.
+        messages: u64,
+    },
     /// What a link is doing.
     Status {
         /// The room.
@@ -89,6 +101,7 @@ impl Event {
             | Self::Lost { room, .. }
             | Self::Gap { room, .. }
             | Self::Dropped { room, .. }
+            | Self::Duplicates { room, .. }
             | Self::Status { room, .. } => Some(*room),
             Self::Lagged(_) => None,
         }

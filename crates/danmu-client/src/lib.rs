@@ -1,9 +1,9 @@
 //! Keeps Douyu chat rooms open.
 //!
 //! ```text
-//! endpoints ─▶ dial ─▶ drive (a session on a connection) ─▶ room ─▶ hub ─▶ your stream
-//!    ▲          TCP, WS, WSS      │ lost                     one a room       one queue a subscriber
-//!    └──── back off, budget ◀─────┘
+//! endpoints ─▶ dial ─▶ drive (a session on a connection) ─▶ outlet ─▶ hub ─▶ your stream
+//!    ▲          TCP, WS, WSS      │ lost           merges the links     one queue a subscriber
+//!    └──── back off, budget ◀─────┘                of a room
 //! ```
 //!
 //! A [`Room`] is a stream of [`Event`]s on the tokio runtime that you have; [`Rooms`] keeps many on threads of its own.
@@ -50,6 +50,12 @@ pub mod endpoint;
 #[cfg(feature = "async")]
 pub mod event;
 #[cfg(feature = "async")]
+mod listening;
+#[cfg(feature = "async")]
+mod outlet;
+#[cfg(feature = "async")]
+mod passage;
+#[cfg(feature = "async")]
 pub mod proxy;
 #[cfg(feature = "async")]
 pub mod queue;
@@ -63,6 +69,7 @@ pub mod room;
 pub mod rooms;
 #[cfg(feature = "async")]
 pub mod speaks;
+pub mod standby;
 #[cfg(feature = "wss")]
 pub mod tls;
 #[cfg(feature = "async")]

@@ -4,9 +4,13 @@
 //! when a queue is full is the subscriber's choice: [`Overflow::Wait`] asks the links to stop reading, for recorders;
 //! [`Overflow::DropOldest`] loses the oldest messages and says how many, for viewers. A link never waits to put an event
 //! in, so a full queue cannot hold up a heartbeat.
+//!
+//! Links look for room before they read, so a queue holds more than its limit by what one read gave and by the few small
+//! events that tell what happens to links. With several threads it is one read each.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -29,8 +33,16 @@ pub enum Overflow {
 #[derive(Debug, Default)]
 pub(crate) struct Hub {
     queues: RwLock<Vec<Weak<Queue>>>,
-    /// Told when a queue that was full has room.
-    room: Arc<Notify>,
+    room: Arc<Room>,
+}
+
+/// Whether there is room in all queues that must not lose anything.
+#[derive(Debug, Default)]
+struct Room {
+    /// How many of them have none.
+    full: AtomicUsize,
+    /// Told when there is room in one that had none.
+    told: Notify,
 }
 
 impl Hub {
@@ -58,16 +70,13 @@ impl Hub {
 
     /// Whether every subscriber that must not lose anything can take more.
     pub(crate) fn has_room(&self) -> bool {
-        self.queues()
-            .iter()
-            .filter_map(Weak::upgrade)
-            .all(|queue| !queue.lock().full || queue.overflow != Overflow::Wait)
+        self.room.full.load(Ordering::SeqCst) == 0
     }
 
     /// Waits until [`Hub::has_room`].
     pub(crate) async fn room(&self) {
         loop {
-            let mut told = std::pin::pin!(self.room.notified());
+            let mut told = std::pin::pin!(self.room.told.notified());
             told.as_mut().enable();
             if self.has_room() {
                 return;
@@ -96,7 +105,7 @@ impl Drop for Hub {
 struct Queue {
     limit_bytes: usize,
     overflow: Overflow,
-    room: Arc<Notify>,
+    room: Arc<Room>,
     state: Mutex<State>,
     arrived: Condvar,
 }
@@ -125,7 +134,7 @@ impl Queue {
         state.events.push_back(event);
         if state.bytes >= self.limit_bytes {
             match self.overflow {
-                Overflow::Wait => state.full = true,
+                Overflow::Wait => self.set_full(&mut state, true),
                 Overflow::DropOldest => state.drop_oldest(self.limit_bytes),
             }
         }
@@ -138,11 +147,23 @@ impl Queue {
         }
         let event = state.events.pop_front()?;
         state.bytes -= event.size_bytes();
-        if state.full && state.bytes <= self.limit_bytes / 2 {
-            state.full = false;
-            self.room.notify_waiters();
+        if state.bytes <= self.limit_bytes / 2 {
+            self.set_full(state, false);
         }
         Some(event)
+    }
+
+    fn set_full(&self, state: &mut State, full: bool) {
+        match (std::mem::replace(&mut state.full, full), full) {
+            (false, true) => {
+                self.room.full.fetch_add(1, Ordering::SeqCst);
+            }
+            (true, false) => {
+                self.room.full.fetch_sub(1, Ordering::SeqCst);
+                self.room.told.notify_waiters();
+            }
+            _ => {}
+        }
     }
 
     fn wake(&self, mut state: MutexGuard<'_, State>) {
@@ -251,10 +272,8 @@ impl Drop for Events {
     fn drop(&mut self) {
         let mut state = self.queue.lock();
         state.unsubscribed = true;
-        state.full = false;
         state.events = VecDeque::new();
-        drop(state);
-        self.queue.room.notify_waiters();
+        self.queue.set_full(&mut state, false);
     }
 }
 

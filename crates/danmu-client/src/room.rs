@@ -1,26 +1,28 @@
-//! A room kept open: dial, drive, back off, and again, until it is dropped.
+//! A room kept open: dial, drive, back off, and again, over one link or several, until it is dropped.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use danmu_proto::session::{self, Reason, ServerError};
-use danmu_proto::{LinkId, Records, RoomId, Session};
+use danmu_proto::{LinkId, RoomId, Session};
 use futures_core::Stream;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::backoff::Backoff;
 use crate::budget::Budget;
-use crate::clock::{Clock, after};
+use crate::clock::after;
 use crate::config::Config;
 use crate::dial::{Dial, DialError, Net};
 use crate::drive::{Ended, drive};
 use crate::endpoint::{Endpoint, Pool};
 use crate::event::{Event, Lost, Status};
+use crate::outlet::Outlet;
 use crate::queue::{Events, Hub, Overflow};
+use crate::standby::{MAX_LINKS, Merge};
 
 /// One room as a stream of events, kept open by a task on the tokio runtime that [`Room::open`] was called on.
 ///
@@ -53,7 +55,8 @@ impl Room {
         let hub = Arc::new(Hub::default());
         let events = hub.subscribe(Overflow::Wait, config.queue_bytes);
         let (stop, stopped) = watch::channel(false);
-        tokio::spawn(keep_open(room, Arc::new(Shared::new(dial, config)), hub, stopped));
+        let merge = Merge::new(config.merge_bytes);
+        tokio::spawn(keep_open(room, Arc::new(Shared::new(dial, config)), hub, merge, stopped));
         Self { events, _stop: stop }
     }
 
@@ -88,36 +91,41 @@ impl<D> Shared<D> {
     }
 }
 
-/// Keeps a room open until `stop` turns true.
+/// Keeps a room open until `stop` turns true. What `merge` knows already is not news.
 pub(crate) async fn keep_open<D: Dial>(
     room: RoomId,
     shared: Arc<Shared<D>>,
     hub: Arc<Hub>,
-    mut stop: watch::Receiver<bool>,
+    merge: Merge,
+    stop: watch::Receiver<bool>,
 ) {
-    let Shared { config, pool, budget, .. } = &*shared;
-    let out = Outlet {
-        room,
-        clock: config.clock.clone(),
-        blocked: config.blocked,
-        pool: Arc::clone(pool),
-        hub,
-        deaf: Mutex::default(),
-    };
+    let out = Arc::new(Outlet::new(room, &shared.config, Arc::clone(&shared.pool), hub, merge));
+    let mut standbys = JoinSet::new();
+    for _ in 1..shared.config.links.min(MAX_LINKS) {
+        standbys.spawn(keep_link(Arc::clone(&shared), Arc::clone(&out), stop.clone()));
+    }
+    keep_link(shared, out, stop).await;
+    while standbys.join_next().await.is_some() {}
+}
+
+/// Keeps one link of a room until `stop` turns true.
+async fn keep_link<D: Dial>(shared: Arc<Shared<D>>, out: Arc<Outlet>, mut stop: watch::Receiver<bool>) {
+    let Shared { config, budget, .. } = &*shared;
     let mut backoff = Backoff::new(config.pause_min, config.pause_max, config.healthy);
     loop {
-        if stopped(&mut stop, budget.turn(&pool.pick().host)).await.is_none() {
+        if stopped(&mut stop, budget.turn(&out.next_server().host)).await.is_none() {
             return;
         }
         let link = next_link();
         // The turn may have been long in coming, and the ranking another by now.
-        let Ended { lost, joined, heard_us } = connect_and_drive(&shared, link, pool.pick(), &out, &mut stop).await;
-        out.lost(joined.map(|_| link), &lost, heard_us);
-        if lost.is_logout() || *stop.borrow() {
+        let server = out.take_server(link);
+        let ended = connect_and_drive(&shared, link, server, &out, &mut stop).await;
+        out.lost(link, &ended);
+        if ended.lost.is_logout() || *stop.borrow() {
             return;
         }
-        let lived = joined.map(|joined| joined.elapsed());
-        let pause = if lost.is_refusal() { backoff.refused() } else { backoff.pause(lived, fastrand::f64()) };
+        let lived = ended.joined.map(|joined| joined.elapsed());
+        let pause = if ended.lost.is_refusal() { backoff.refused() } else { backoff.pause(lived, fastrand::f64()) };
         out.status(Status::Waiting { pause, failures: backoff.failures() });
         if stopped(&mut stop, sleep(pause)).await.is_none() {
             return;
@@ -135,18 +143,19 @@ async fn connect_and_drive<D: Dial>(
 ) -> Ended {
     let Shared { config, dial, pool, .. } = shared;
     out.status(Status::Connecting(Arc::clone(&server)));
-    let begun_us = out.clock.now_us();
+    let heard_us = out.clock.now_us();
+    let unconnected = |lost| Ended { lost, connected: false, joined: None, heard_us };
     let deadline = after(config.connect);
     let dialled = match stopped(stop, timeout_at(deadline, dial.dial(&server))).await {
         Some(Ok(dialled)) => dialled,
         Some(Err(_)) => Err(DialError::TimedOut { endpoint: Endpoint::clone(&server), after: config.connect }),
-        None => return Ended { lost: Reason::LoggedOut.into(), joined: None, heard_us: begun_us },
+        None => return unconnected(Reason::LoggedOut.into()),
     };
     let mut io = match dialled {
         Ok(io) => io,
         Err(error) => {
             pool.failed(&server);
-            return Ended { lost: Arc::new(error).into(), joined: None, heard_us: begun_us };
+            return unconnected(Arc::new(error).into());
         }
     };
     let now = Instant::now();
@@ -181,60 +190,6 @@ async fn stopped<T>(stop: &mut watch::Receiver<bool>, future: impl Future<Output
 fn next_link() -> LinkId {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     LinkId(NEXT.fetch_add(1, Ordering::Relaxed))
-}
-
-/// Where a room's links put what they hear.
-#[derive(Debug)]
-pub(crate) struct Outlet {
-    pub(crate) room: RoomId,
-    pub(crate) clock: Clock,
-    /// How long to wait for a full subscriber.
-    pub(crate) blocked: Duration,
-    pool: Arc<Pool>,
-    hub: Arc<Hub>,
-    /// Since when nobody has listened, and why. `None` while a link listens, and before the first.
-    deaf: Mutex<Option<(i64, Lost)>>,
-}
-
-impl Outlet {
-    pub(crate) fn joined(&self, link: LinkId, server: &Arc<Endpoint>) {
-        self.pool.good(server);
-        let (room, at_us) = (self.room, self.clock.now_us());
-        self.hub.offer(&Event::Joined { room, link, server: Arc::clone(server), at_us });
-        let deaf = self.deaf.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some((from_us, reason)) = deaf {
-            self.hub.offer(&Event::Gap { room, from_us, to_us: at_us, reason });
-        }
-    }
-
-    pub(crate) fn records(&self, records: Records) {
-        self.hub.offer(&Event::Records(records));
-    }
-
-    pub(crate) fn dropped(&self, link: LinkId, messages: u64, control: u64, from_us: i64, to_us: i64) {
-        self.hub.offer(&Event::Dropped { room: self.room, link, messages, control, from_us, to_us });
-    }
-
-    pub(crate) fn has_room(&self) -> bool {
-        self.hub.has_room()
-    }
-
-    pub(crate) async fn room(&self) {
-        self.hub.room().await;
-    }
-
-    fn lost(&self, link: Option<LinkId>, reason: &Lost, heard_us: i64) {
-        tracing::debug!(room = %self.room, %reason, "link lost");
-        if link.is_some() {
-            *self.deaf.lock().unwrap_or_else(PoisonError::into_inner) = Some((heard_us, reason.clone()));
-        }
-        let (room, reason) = (self.room, reason.clone());
-        self.hub.offer(&Event::Lost { room, link, reason, heard_us, at_us: self.clock.now_us() });
-    }
-
-    fn status(&self, status: Status) {
-        self.hub.offer(&Event::Status { room: self.room, status });
-    }
 }
 
 #[cfg(test)]

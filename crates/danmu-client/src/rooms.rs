@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use danmu_proto::RoomId;
 use tokio::runtime::{Builder, Handle};
@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::dial::Net;
 use crate::queue::{Events, Hub, Overflow};
 use crate::room::{Shared, keep_open};
+use crate::standby::Merge;
 
 /// Keeps many rooms open. Rooms come and go while it runs, subscribers too. What one room learns of the servers' health,
 /// the others know, and all share one budget of connections.
@@ -40,6 +41,7 @@ pub struct Rooms {
     hub: Arc<Hub>,
     shared: Arc<Shared<Net>>,
     queue_bytes: usize,
+    merge_bytes: usize,
     /// Every room's task holds a clone of the sender: when all are gone, all rooms are closed.
     open: (mpsc::Sender<()>, mpsc::Receiver<()>),
 }
@@ -55,6 +57,7 @@ impl Rooms {
             stops: HashMap::new(),
             hub: Arc::default(),
             queue_bytes: config.queue_bytes,
+            merge_bytes: config.merge_bytes,
             shared: Arc::new(Shared::new(Net::new(&config), config)),
             open: mpsc::channel(),
         })
@@ -67,11 +70,19 @@ impl Rooms {
 
     /// Opens a room. Says whether it is new.
     pub fn add(&mut self, room: RoomId) -> bool {
+        self.add_knowing(room, [""; 0])
+    }
+
+    /// The same, where messages with these ids were heard in the last two minutes: they are no news.
+    pub fn add_knowing(&mut self, room: RoomId, ids: impl IntoIterator<Item = impl AsRef<str>>) -> bool {
         if self.stops.contains_key(&room) {
             return false;
         }
+        let mut merge = Merge::new(self.merge_bytes);
+        let now = Instant::now();
+        ids.into_iter().for_each(|id| merge.recall(id.as_ref(), now));
         let (stop, stopped) = watch::channel(false);
-        let kept = keep_open(room, Arc::clone(&self.shared), Arc::clone(&self.hub), stopped);
+        let kept = keep_open(room, Arc::clone(&self.shared), Arc::clone(&self.hub), merge, stopped);
         let open = self.open.0.clone();
         let thread = &self.threads[room.get() as usize % self.threads.len()];
         thread.handle.spawn(async move {
@@ -138,8 +149,6 @@ impl Drop for IoThread {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
 
     #[test]

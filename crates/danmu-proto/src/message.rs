@@ -5,6 +5,10 @@
 //! normal. To add a type, add a line here, and in `message/` a `view!` and what its summary says.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use memchr::memchr;
+use memchr::memmem::Finder;
 
 use crate::fields::Fields;
 use crate::keys::{self, Keys, Kinds};
@@ -210,6 +214,27 @@ fn place_of_kind(kinds: &Kinds, fields: Fields<'_>) -> u8 {
 /// The type of a payload, without looking at the rest of it. Empty if it has none.
 pub fn kind(payload: &[u8]) -> Cow<'_, str> {
     stt::first(Value::unchecked(payload), "type").text()
+}
+
+/// What tells a message from all others of its room: the `cid` of chat. `None` if it has none, as no other type does.
+///
+/// Quick for what has its type in front, as nearly everything has: links ask it of each message.
+pub fn id(payload: &[u8]) -> Option<Cow<'_, str>> {
+    const TYPE: &[u8] = b"type@=";
+    const CHAT: &[u8] = b"type@=chatmsg/";
+    static CID: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("/cid@="));
+
+    let id = if payload.starts_with(CHAT) {
+        // Every `/` is the end of a pair, since in text it is escaped: what is found is a key.
+        let pairs = &payload[CHAT.len() - 1..];
+        let value = &pairs[CID.find(pairs)? + CID.needle().len()..];
+        Value::unchecked(&value[..memchr(b'/', value).unwrap_or(value.len())])
+    } else if !payload.starts_with(TYPE) && kind(payload) == "chatmsg" {
+        stt::first(Value::unchecked(payload), "cid")
+    } else {
+        return None;
+    };
+    Some(id.text()).filter(|id| !id.is_empty())
 }
 
 /// Whether `kind` is control: the session's business, counted on its link, and no message.

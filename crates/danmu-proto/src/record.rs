@@ -109,6 +109,30 @@ impl Batch {
         self.spans.iter().map(|span| &self.bytes[span.start as usize..span.end as usize])
     }
 
+    /// Takes out the messages that `keep` turns down; it is asked for each, in order. Control stays. Gives how many are
+    /// out, whose bytes are gone too.
+    pub fn retain(&mut self, mut keep: impl FnMut(&[u8]) -> bool) -> usize {
+        let before = self.spans.len();
+        let mut end = 0;
+        let bytes = &mut self.bytes;
+        self.spans.retain_mut(|span| {
+            let at = span.start as usize..span.end as usize;
+            let kept = span.control || keep(&bytes[at.clone()]);
+            if kept {
+                // Spans lie one after the other: what moves, moves to the front.
+                let start = end;
+                end += at.len();
+                if start < at.start {
+                    bytes.copy_within(at, start);
+                    (span.start, span.end) = (start as u32, end as u32);
+                }
+            }
+            kept
+        });
+        bytes.truncate(end);
+        before - self.spans.len()
+    }
+
     /// Says where and when all this was heard, and makes it cheap to share.
     ///
     /// `received_us` is in microseconds since the Unix epoch.

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use danmu_proto::{Message, RoomId};
+use danmu_proto::{Message, RoomId, message};
 
 #[test]
 fn every_sample_is_read_as_its_snapshot_says() {
@@ -46,6 +46,36 @@ fn every_type_has_a_sample_and_reads_as_a_variant_of_its_own() {
         shared,
         [vec!["dfobc", "odfbc"], vec!["dfrbc", "rndfbc"], vec!["newblackres", "blackres"], vec!["wirt", "wiru"]]
     );
+}
+
+#[test]
+fn chat_has_the_id_that_its_view_has_and_nothing_else_has_any() {
+    let odd = [
+        "type@=chatmsg/cid@=1/cid@=2/",
+        "type@=chatmsg/cid@=/cid@=2/",
+        "type@=chatmsg/cid@=a@Sb@A",
+        "type@=chatmsg/txt@=@Scid@A=1/xcid@=2/cid@=3/",
+        "cid@=1/type@=chatmsg/cid@=2/",
+        "type@=chatmsg/type@=dgb/cid@=1/",
+        "type@=chatmsgs/cid@=1/",
+        "type@=dgb/cid@=1/",
+        "type@=chatmsg",
+        "cid@=1/",
+        "",
+    ];
+    let odd = odd.iter().map(|payload| ((*payload).to_owned(), payload.as_bytes().to_vec()));
+    let mut chats = 0;
+    for (name, payload) in samples().into_iter().chain(odd) {
+        let id = message::id(&payload);
+        match Message::read(&payload) {
+            Message::Chat(chat) => {
+                assert_eq!(id.unwrap_or_default(), chat.id, "{name}");
+                chats += 1;
+            }
+            _ => assert_eq!(id, None, "{name}"),
+        }
+    }
+    assert!(chats > 10);
 }
 
 #[test]

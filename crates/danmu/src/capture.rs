@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
-use danmu_client::RoomId;
 use danmu_client::directory::RoomName;
+use danmu_client::standby::MAX_LINKS;
+use danmu_client::{Config, RoomId};
 use danmu_sinks::Types;
 
 use crate::duration;
@@ -29,9 +30,20 @@ pub(crate) struct Capture {
     pub(crate) limits: Limits,
     #[command(flatten)]
     pub(crate) network: Network,
+    #[command(flatten)]
+    pub(crate) standby: Standby,
     /// Give up if no room could be joined for this long; "never" to keep trying
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = patience)]
     pub(crate) give_up: Patience,
+}
+
+/// How many connections each room has.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub(crate) struct Standby {
+    /// Keep this many connections to each room, over different servers: what one misses, the others hear
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Network")]
+    #[arg(value_parser = clap::value_parser!(u8).range(1..=MAX_LINKS as i64))]
+    pub(crate) links: u8,
 }
 
 /// Options for how much to capture.
@@ -72,6 +84,13 @@ fn patience(text: &str) -> Result<Patience, String> {
 }
 
 impl Capture {
+    /// How to keep the rooms open.
+    pub(crate) fn config(&self) -> anyhow::Result<Config> {
+        let mut config = self.network.config()?;
+        config.links = self.standby.links.into();
+        Ok(config)
+    }
+
     /// The rooms to capture, each once, as of now: those of the command line, then those of the file.
     ///
     /// # Errors

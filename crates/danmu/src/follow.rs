@@ -65,7 +65,7 @@ impl Ended {
 /// Sums of what was followed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sums {
-    /// Payloads received: the sum of the next four.
+    /// Payloads received: the sum of the next six.
     pub(crate) received: u64,
     /// Control among them.
     pub(crate) control: u64,
@@ -75,6 +75,10 @@ pub(crate) struct Sums {
     pub(crate) left_out: u64,
     /// Messages lost because the screen was too slow.
     pub(crate) lagged: u64,
+    /// Messages that another connection had heard before.
+    pub(crate) duplicates: u64,
+    /// Messages that were no packets, or that there was no room for.
+    pub(crate) dropped: u64,
     /// Connections lost after they had joined.
     pub(crate) lost: u64,
 }
@@ -167,8 +171,11 @@ impl<'p> Follow<'p> {
                     self.printer.note(format_args!("room {room}: joined on {server}"));
                 }
             }
-            Event::Lost { room, link, reason, .. } => {
-                self.sums.lost += u64::from(link.is_some());
+            Event::Lost { room, joined, reason, .. } => {
+                let broken = u64::from(reason.dropped().is_some());
+                self.sums.received += broken;
+                self.sums.dropped += broken;
+                self.sums.lost += u64::from(joined);
                 if is_wrong_room(&reason) {
                     self.joined.remove(&room);
                 }
@@ -181,7 +188,14 @@ impl<'p> Follow<'p> {
                 let missed = duration::show(Duration::from_micros(to_us.abs_diff(from_us)));
                 self.printer.warn(format_args!("room {room}: nobody listened for {missed} ({})", reason.name()));
             }
-            Event::Dropped { room, messages, .. } => {
+            Event::Duplicates { messages, .. } => {
+                self.sums.received += messages;
+                self.sums.duplicates += messages;
+            }
+            Event::Dropped { room, messages, control, .. } => {
+                self.sums.received += messages + control;
+                self.sums.control += control;
+                self.sums.dropped += messages;
                 self.printer
                     .warn(format_args!("room {room}: {messages} messages came while there was no room for them"));
             }
@@ -282,7 +296,10 @@ mod tests {
         batch.push(b"type@=chatmsg/txt@=hi/", false);
         follow.event(Event::Records(batch.freeze(RoomId::new(1).unwrap(), LinkId(1), 0))).unwrap();
         follow.event(Event::Lagged(5)).unwrap();
-        let Sums { received, control, shown, left_out, lagged, .. } = follow.sums;
-        assert_eq!((received, control, shown, left_out, lagged), (7, 1, 0, 1, 5));
+        let (room, link) = (RoomId::new(1).unwrap(), LinkId(2));
+        follow.event(Event::Duplicates { room, link, messages: 3 }).unwrap();
+        follow.event(Event::Dropped { room, link, messages: 2, control: 4, from_us: 0, to_us: 1 }).unwrap();
+        let Sums { received, control, shown, left_out, lagged, duplicates, dropped, .. } = follow.sums;
+        assert_eq!((received, control, shown, left_out, lagged, duplicates, dropped), (16, 5, 0, 1, 5, 3, 2));
     }
 }

@@ -41,9 +41,9 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// This server and nothing else.
-    pub(crate) fn only(server: Endpoint) -> Self {
-        Self { server: vec![server], ..Self::default() }
+    /// These servers and nothing else.
+    pub(crate) fn only(server: Vec<Endpoint>) -> Self {
+        Self { server, ..Self::default() }
     }
 
     /// How to keep rooms open.

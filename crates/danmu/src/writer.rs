@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 
 use danmu_client::directory::RoomState;
 use danmu_client::queue::NoEvent;
+use danmu_client::standby;
 use danmu_client::{Clock, Endpoint, Event, Events, LinkId, Records, RoomId};
 use danmu_proto::Message;
 use danmu_sinks::recording::OpenError;
@@ -130,6 +131,14 @@ impl Writer {
         }
     }
 
+    /// The ids of messages that are in the recording already and are so new that they may be heard again.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(crate) fn recent_ids(&self) -> Result<HashMap<RoomId, Vec<String>>, OpenError> {
+        self.recorder.recent_ids(self.clock.now_us().saturating_sub(standby::WINDOW.as_micros() as i64))
+    }
+
     /// Writes until `events` end.
     pub(crate) fn start(mut self, mut events: Events) -> std::io::Result<Writing> {
         let full = Arc::new(AtomicBool::new(false));
@@ -188,7 +197,7 @@ impl Writer {
                 self.recorder.link_opened(link, room, &server.to_string(), at_us);
                 self.links.insert(link, (room, server));
             }
-            Event::Lost { room, link: Some(link), reason, heard_us, at_us } => {
+            Event::Lost { room, link: Some(link), reason, heard_us, at_us, .. } => {
                 if let Some(cause) = reason.dropped().and_then(Cause::by_name) {
                     self.recorder.dropped(link, room, cause, 1);
                 }
@@ -198,6 +207,7 @@ impl Writer {
             Event::Dropped { room, link, messages, control, from_us, to_us } => {
                 self.recorder.lost(link, room, messages, control, from_us, to_us);
             }
+            Event::Duplicates { room, link, messages } => self.recorder.duplicates(link, room, messages),
             // Gaps are derived from links; what a link does while it has no room is no matter of record.
             _ => {}
         }

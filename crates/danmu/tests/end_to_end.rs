@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -84,14 +84,19 @@ fn recorded_traffic_is_kept_exactly() {
 }
 
 #[test]
-fn recording_into_a_recording_adds_to_it() {
+fn recording_into_a_recording_adds_to_it_and_no_chat_twice_that_is_heard_again() {
     let folder = tempfile::tempdir().unwrap();
     let db = path(&folder, "x.db");
-    for round in 1..=2 {
-        let server = plays(evening(100));
-        let recorded = run(&["record", "9999", "--server", &url(&server), "-o", &db, "--limit", "100"]);
+    // Two of five are chat, which the second time has been heard before. What has no id may well be said twice.
+    for (said, new, all, chats, duplicates) in [(100, 100, 100, 40, 0), (200, 160, 260, 80, 40)] {
+        let server = plays(evening(said));
+        let recorded = run(&["record", "9999", "--server", &url(&server), "-o", &db, "--limit", &new.to_string()]);
         assert_eq!(recorded.code, 0, "{}", recorded.err);
-        assert_eq!(payloads(&db).len(), 100 * round);
+        assert_eq!(sums(&recorded.err)["duplicates"], duplicates);
+        let payloads = payloads(&db);
+        assert_eq!(payloads.len(), all);
+        let ids: Vec<_> = payloads.iter().filter_map(|payload| message::id(payload)).collect();
+        assert_eq!((ids.len(), ids.iter().collect::<HashSet<_>>().len()), (chats, chats));
     }
     is_sound(&db);
 }

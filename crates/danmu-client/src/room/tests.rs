@@ -1,12 +1,15 @@
 //! Thousands of rooms against one server, in simulated time and without a network.
 
 use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
 
 use danmu_proto::{Sender, packet};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::timeout;
 
 use super::*;
+use crate::clock::Clock;
 
 const S: fn(u64) -> Duration = Duration::from_secs;
 
@@ -73,7 +76,8 @@ fn open(server: &Arc<Server>, count: u64, config: Config) -> (Events, Vec<watch:
     let stops = (1..=count)
         .map(|room| {
             let (stop, stopped) = watch::channel(false);
-            tokio::spawn(keep_open(RoomId::new(room).unwrap(), Arc::clone(&shared), Arc::clone(&hub), stopped));
+            let room = RoomId::new(room).unwrap();
+            tokio::spawn(keep_open(room, Arc::clone(&shared), Arc::clone(&hub), Merge::new(1 << 20), stopped));
             stop
         })
         .collect();
@@ -154,7 +158,7 @@ async fn what_one_room_learns_of_the_servers_the_next_one_knows() {
     let (_stop, stopped) = watch::channel(false);
     for (room, expected) in [(1, &["dead", "alive"][..]), (2, &["alive"])] {
         let room_id = RoomId::new(room).unwrap();
-        tokio::spawn(keep_open(room_id, Arc::clone(&shared), Arc::clone(&hub), stopped.clone()));
+        tokio::spawn(keep_open(room_id, Arc::clone(&shared), Arc::clone(&hub), Merge::new(0), stopped.clone()));
         assert_eq!(hosts(&mut events, room).await, expected);
     }
 }

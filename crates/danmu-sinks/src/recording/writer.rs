@@ -309,6 +309,14 @@ impl Recorder {
         Ok(recorder)
     }
 
+    /// The ids of messages that were received since `since_us`, by room. They are in the file already, so a link that
+    /// hears them again has nothing new to say.
+    ///
+    /// At most the last [`MOST_RECENT`] messages are looked at, which bounds what it takes.
+    pub fn recent_ids(&self, since_us: i64) -> Result<HashMap<RoomId, Vec<String>>, OpenError> {
+        recent(&self.conn, since_us).map_err(|source| OpenError::of(&self.path, source))
+    }
+
     /// From now on the room is to be listened to: time in which it is not is a gap.
     pub fn want(&mut self, room: RoomId, now_us: i64) {
         if !self.wanted.contains_key(&room) {
@@ -562,6 +570,9 @@ impl Recorder {
     }
 }
 
+/// So many of the last messages are looked at for [`Recorder::recent_ids`]: those of thousands of rooms.
+pub const MOST_RECENT: u32 = 500_000;
+
 /// The reason of links and runs that end because the recorder is told to.
 const STOP: &str = "stop";
 
@@ -571,4 +582,23 @@ fn limit(conn: &Connection, max_bytes: Option<u64>) -> rusqlite::Result<()> {
     let most = u32::MAX - 1;
     let pages = max_bytes.map_or(most, |bytes| (bytes / u64::from(page_bytes)).clamp(1, most.into()) as u32);
     conn.pragma_update(None, "max_page_count", pages)
+}
+
+/// The ids of messages that were received since `since_us`, newest first, by room.
+fn recent(conn: &Connection, since_us: i64) -> rusqlite::Result<HashMap<RoomId, Vec<String>>> {
+    let mut recent: HashMap<_, Vec<_>> = HashMap::new();
+    let mut rows = conn.prepare(
+        "SELECT received_us, room, CASE typeof(cid) WHEN 'blob' THEN lower(hex(cid)) ELSE cid END
+         FROM message ORDER BY id DESC LIMIT ?1",
+    )?;
+    let mut rows = rows.query([MOST_RECENT])?;
+    while let Some(row) = rows.next()?
+        && row.get::<_, i64>(0)? >= since_us
+    {
+        let room = row.get::<_, i64>(1)?.try_into().ok().and_then(RoomId::new);
+        if let (Some(room), Some(id)) = (room, row.get::<_, Option<String>>(2)?) {
+            recent.entry(room).or_default().push(id);
+        }
+    }
+    Ok(recent)
 }

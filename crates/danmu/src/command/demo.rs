@@ -1,5 +1,6 @@
 //! `danmu demo`: all of it at once, on this machine alone.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use danmu_client::directory::RoomName;
 use danmu_client::{Endpoint, RoomId};
 use danmu_sim::{Config, Simulator};
 
-use crate::capture::{Capture, Limits, Patience};
+use crate::capture::{Capture, Limits, Patience, Standby};
 use crate::command::record::{self, Shown, Storage};
 use crate::command::simulate;
 use crate::duration;
@@ -25,6 +26,8 @@ pub(crate) struct Demo {
     /// Messages a second in each room
     #[arg(long, value_name = "N", default_value_t = 3.0, value_parser = simulate::rate)]
     rate: f64,
+    #[command(flatten)]
+    standby: Standby,
     /// Stop after this long, such as 20s [default: at Ctrl-C]
     #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
     duration: Option<Duration>,
@@ -40,10 +43,18 @@ impl Demo {
         config.rate = self.rate;
         config.rooms = Some(self.rooms);
         config.seed = fastrand::u64(..);
+        // A server for each connection that a room has: what else would another be good for?
+        config.listen = vec![(Ipv4Addr::LOCALHOST, 0).into(); self.standby.links.into()];
         let simulator = Simulator::start(config)?;
-        let address = simulator.addresses()[0];
+        let servers: Vec<_> = simulator
+            .addresses()
+            .iter()
+            .map(|address| Endpoint::tcp(address.ip().to_string(), address.port()))
+            .collect();
+        let urls: Vec<_> = servers.iter().map(Endpoint::to_string).collect();
         printer.note(format_args!(
-            "A danmu server at tcp://{address} makes up {} rooms. This records them into {} and shows the chat.{}",
+            "A danmu server at {} makes up {} rooms. This records them into {} and shows the chat.{}",
+            urls.join(" and "),
             self.rooms,
             self.output.display(),
             if self.duration.is_none() { " Ctrl-C ends it." } else { "" },
@@ -52,7 +63,8 @@ impl Demo {
             rooms: (1..=self.rooms).filter_map(RoomId::new).map(RoomName::from).collect(),
             rooms_file: None,
             limits: Limits { types: Vec::new(), limit: None, duration: self.duration },
-            network: Network::only(Endpoint::tcp(address.ip().to_string(), address.port())),
+            network: Network::only(servers),
+            standby: self.standby,
             give_up: Patience(Some(Duration::from_secs(10))),
         };
         let storage = Storage {

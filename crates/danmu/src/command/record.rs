@@ -1,5 +1,6 @@
 //! `danmu record`: captures rooms into a recording.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -90,7 +91,7 @@ pub(crate) fn run(capture: &Capture, storage: &Storage, show: Shown, printer: &m
     options.commit_every = storage.commit_every;
     options.raw = !storage.no_raw;
     let wanted = capture.wanted(printer)?;
-    let config = capture.network.config()?;
+    let config = capture.config()?;
     let clock = config.clock.clone();
     let target = Target::new(storage.output.clone(), options, TimeZone::system());
     let (tell, told) = mpsc::channel();
@@ -110,7 +111,7 @@ pub(crate) fn run(capture: &Capture, storage: &Storage, show: Shown, printer: &m
         // It ends by itself, when the rooms are closed; a request under way is not worth waiting for.
         lookout::start(capture.network.directory()?, seen, tell.clone()).context("cannot start the lookout thread")?;
     }
-    let mut roster = Roster { rooms, tell, clock };
+    let mut roster = Roster { rooms, tell, clock, known: writer.recent_ids()? };
     roster.set(&wanted);
     let writing = writer.start(recorded).context("cannot start the writer thread")?;
     let progress = matches!(show, Shown::Progress);
@@ -158,6 +159,8 @@ struct Roster {
     rooms: Rooms,
     tell: mpsc::Sender<Told>,
     clock: Clock,
+    /// The ids of what the last run heard a moment ago, and this one would hear again.
+    known: HashMap<RoomId, Vec<String>>,
 }
 
 impl Roster {
@@ -169,10 +172,12 @@ impl Roster {
             self.tell(Told::Unwant(room, self.clock.now_us()));
         }
         for &room in wanted {
-            if self.rooms.add(room) {
+            if self.rooms.add_knowing(room, self.known.remove(&room).unwrap_or_default()) {
                 self.tell(Told::Want(room, self.clock.now_us()));
             }
         }
+        // Rooms that come later were not heard by this run, and by then not a moment ago by the last.
+        self.known = HashMap::new();
     }
 
     fn tell(&self, told: Told) {

@@ -35,7 +35,7 @@ impl Watch {
         let stop = Stop::on_signals().context("cannot listen for signals")?;
         let capture = self.capture;
         let wanted = capture.wanted(printer)?;
-        let mut rooms = Rooms::start(capture.network.config()?, 1).context("cannot start the network thread")?;
+        let mut rooms = Rooms::start(capture.config()?, 1).context("cannot start the network thread")?;
         // Programs want every message, and people the newest.
         let overflow = if self.json { Overflow::Wait } else { Overflow::DropOldest };
         let mut events = rooms.subscribe(overflow);
@@ -49,13 +49,13 @@ impl Watch {
         follow.limit = capture.limits.limit;
         follow.until = capture.limits.until();
         let ended = follow.run(&mut events, &stop, |_| Ok(false));
-        let Sums { received, control, shown, left_out, lagged, lost } = follow.sums;
+        let Sums { received, control, shown, left_out, lagged, duplicates, dropped, lost } = follow.sums;
         drop(events);
         rooms.close(FAREWELL);
         let ended = ended?;
         printer.note(format_args!(
-            "{received} received = {shown} shown + {left_out} left out + {lagged} too fast to show + {control} control; \
-             {lost} connections lost"
+            "{received} received = {shown} shown + {left_out} left out + {lagged} too fast to show + {control} control \
+             + {duplicates} duplicates + {dropped} dropped; {lost} connections lost"
         ));
         Ok(ended.exit())
     }
