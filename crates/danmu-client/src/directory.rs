@@ -43,7 +43,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 
 pub use self::api::Api;
-pub use self::gifts::{Gift, Gifts};
+pub use self::gifts::{Gift, Gifts, read_gift_table};
 pub use self::name::{NoRoomName, RoomName};
 pub use self::resolve::{How, Resolved};
 pub use self::state::RoomState;

@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
-    backup, decode, demo, doctor, export, import, optimize, record, reindex, repair, replay, room, search, simulate,
-    stats, verify, watch,
+    backup, decode, demo, doctor, export, highlights, import, optimize, record, reindex, repair, replay, room, search,
+    simulate, stats, verify, watch,
 };
 use crate::exit::Exit;
 use crate::printer::{self, Color, Printer};
@@ -59,6 +59,7 @@ pub(crate) enum Command {
     Import(import::Import),
     Search(search::Search),
     Stats(stats::Stats),
+    Highlights(highlights::Highlights),
     Decode(decode::Decode),
     Room(room::Room),
     Doctor(doctor::Doctor),
@@ -82,6 +83,7 @@ impl Command {
             Self::Import(command) => command.run(printer),
             Self::Search(command) => command.run(printer),
             Self::Stats(command) => command.run(printer),
+            Self::Highlights(command) => command.run(printer),
             Self::Decode(command) => command.run(printer),
             Self::Room(command) => command.run(printer),
             Self::Doctor(command) => command.run(printer),

@@ -5,6 +5,7 @@ pub(crate) mod decode;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod export;
+pub(crate) mod highlights;
 pub(crate) mod import;
 pub(crate) mod optimize;
 pub(crate) mod record;

@@ -21,6 +21,7 @@ mod report;
 mod select;
 mod signal;
 mod space;
+mod table;
 mod target;
 mod tee;
 mod text;

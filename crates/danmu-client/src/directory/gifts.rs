@@ -21,6 +21,10 @@ use super::web::Left;
 use super::{Api, Directory, Failure, LookupError, Question, RequestError};
 use crate::RoomId;
 
+mod table;
+
+pub use table::read_gift_table;
+
 /// A gift, what it is called and what it costs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

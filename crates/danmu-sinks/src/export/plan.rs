@@ -2,6 +2,7 @@
 
 use super::split::{Cuts, Split};
 use super::{ExportError, ExportOptions, Start, anonymize};
+use crate::filter::Filter;
 use crate::recording::ledger::Gap;
 use crate::recording::reader::{ReadError, Recording};
 use crate::recording::writer::RoomState;
@@ -28,24 +29,12 @@ impl Plan {
             (&[room], _) | ([], &[room]) => Some(room),
             _ => None,
         };
-        let meant = if options.filter.rooms.is_empty() { &rooms } else { &options.filter.rooms };
-        let mut begins_us = Vec::new();
-        if options.start == Start::Live || options.split == Some(Split::Live) {
-            for &room in meant {
-                begins_us.extend(went_live(&recording.room_states(room)?));
-            }
-            begins_us.sort_unstable();
-        }
-        let first_us = first_us.unwrap_or(0);
-        let start_us = match options.start {
-            Start::First => first_us,
-            Start::At(at_us) => at_us,
-            // The stream that the first message is of; or the first that begins, where it was before all.
-            Start::Live => {
-                let before = begins_us.partition_point(|&begin_us| begin_us <= first_us);
-                *begins_us.get(before.saturating_sub(1)).ok_or(ExportError::NeverLive)?
-            }
+        let begins_us = if options.start == Start::Live || options.split == Some(Split::Live) {
+            begins(recording, &options.filter)?
+        } else {
+            Vec::new()
         };
+        let start_us = options.start.among(&begins_us, first_us.unwrap_or(0))?;
         let cuts = match options.split {
             None => Cuts::never(start_us),
             Some(Split::Every(length_us)) => Cuts::every(start_us, length_us),
@@ -76,6 +65,38 @@ impl Plan {
     pub(super) fn number_of(&self, time_us: i64) -> usize {
         self.cuts.file_of(time_us).0
     }
+}
+
+impl Start {
+    /// What is 0:00 of the messages that a filter lets through, in microseconds since the Unix epoch. `first_us` is when
+    /// the first of them was heard.
+    pub fn at_us(self, recording: &Recording, filter: &Filter, first_us: i64) -> Result<i64, ExportError> {
+        let begins_us = if self == Self::Live { begins(recording, filter)? } else { Vec::new() };
+        self.among(&begins_us, first_us)
+    }
+
+    fn among(self, begins_us: &[i64], first_us: i64) -> Result<i64, ExportError> {
+        Ok(match self {
+            Self::First => first_us,
+            Self::At(at_us) => at_us,
+            // The stream that the first message is of; or the first that begins, where it was before all.
+            Self::Live => {
+                let before = begins_us.partition_point(|&begin_us| begin_us <= first_us);
+                *begins_us.get(before.saturating_sub(1)).ok_or(ExportError::NeverLive)?
+            }
+        })
+    }
+}
+
+/// When streams of the filter's rooms began, in order.
+fn begins(recording: &Recording, filter: &Filter) -> Result<Vec<i64>, ReadError> {
+    let meant = if filter.rooms.is_empty() { recording.rooms()? } else { filter.rooms.clone() };
+    let mut begins_us = Vec::new();
+    for room in meant {
+        begins_us.extend(went_live(&recording.room_states(room)?));
+    }
+    begins_us.sort_unstable();
+    Ok(begins_us)
 }
 
 /// When the stream began, as far as that was learnt.

@@ -75,7 +75,8 @@ fn names<'a>(formats: impl IntoIterator<Item = &'a Format>) -> String {
     formats.into_iter().map(|format| format.name).collect::<Vec<_>>().join(", ")
 }
 
-fn start(text: &str) -> Result<Start, String> {
+/// Reads what is 0:00; for clap.
+pub(super) fn start(text: &str) -> Result<Start, String> {
     match text {
         "first" => Ok(Start::First),
         "live" => Ok(Start::Live),

@@ -1,130 +1,112 @@
 //! `danmu stats`: what a recording holds, and what it missed.
 
+use std::fs;
 use std::io::Write as _;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
+use anyhow::{Context as _, bail};
+use danmu_client::directory::read_gift_table;
 use danmu_sinks::Recording;
-use danmu_sinks::recording::ledger::{Coverage, Gap};
-use danmu_sinks::recording::stats::{RoomStats, Stats as Counted};
-use jiff::Timestamp;
-use serde_json::{Value, json};
+use danmu_sinks::recording::stats::{MOST_OPTIONS, StatsOptions};
+use danmu_sinks::recording::writer::CatalogGift;
+use jiff::tz::TimeZone;
 
-use crate::duration;
-use crate::exit::Exit;
-use crate::printer::{Closed, Printer};
-use crate::render::yuan;
-use crate::select::{Select, show};
-use crate::text::safe;
+use crate::exit::{Exit, Usage};
+use crate::printer::Printer;
+use crate::select::Select;
+
+mod by;
+mod in_json;
+mod overview;
 
 /// Count what a recording holds, and what it missed
+///
+/// Suspects, which are chat that may be automated, are counted and marked, never left out. Who is heard of for the first time is new; who was there before, or comes back after six hours, returns. Gifts count once, however often they are told of.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Stats {
     /// The recording; it may be one that is being recorded into
     recording: PathBuf,
+    /// One table of these instead of the overview
+    #[arg(long, value_name = "WHAT", value_enum)]
+    by: Option<By>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    /// Count votes for these words, as viewers cast them by typing 1, 111 or 扣1; one a person, the last counts
+    #[arg(long, value_name = "WORDS", value_delimiter = ',')]
+    vote: Vec<String>,
+    /// Names and prices of gifts, as a JSON file: a catalogue, Douyu's prop config or gift list, or names by number
+    #[arg(long, value_name = "FILE")]
+    gift_table: Option<PathBuf>,
+    /// How many people and things each list shows
+    #[arg(long, value_name = "N")]
+    top: Option<usize>,
     #[command(flatten)]
     select: Select,
+}
+
+/// What a table is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum By {
+    /// Hours with messages, by the clock on the wall
+    Hour,
+    /// Rooms
+    Room,
+    /// Types of messages, by their names on the wire
+    Type,
+    /// People, by messages
+    User,
 }
 
 impl Stats {
     /// Counts.
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
-        let counted = Recording::open(&self.recording)?.stats(&self.select.filter())?;
-        if self.json {
-            printer.json(|out| writeln!(out, "{}", in_json(&counted)))?;
-        } else {
-            print(&counted, printer)?;
+        if self.vote.len() > MOST_OPTIONS {
+            return Err(Usage(format!("at most {MOST_OPTIONS} words can be voted for")).into());
+        }
+        let mut options = StatsOptions::default();
+        options.filter = self.select.filter();
+        options.votes.clone_from(&self.vote);
+        options.zone = TimeZone::system();
+        options.top = self.top.unwrap_or(if self.by == Some(By::User) { 50 } else { 10 });
+        if let Some(path) = &self.gift_table {
+            options.gifts = gift_table(path)?;
+        }
+        let counted = Recording::open(&self.recording)?.stats_with(&options)?;
+        match (self.json, self.by) {
+            (true, None) => printer.json(|out| writeln!(out, "{}", in_json::all(&counted, &options.zone)))?,
+            (true, Some(by)) => printer.json(|out| {
+                in_json::by(&counted, by, &options.zone).iter().try_for_each(|line| writeln!(out, "{line}"))
+            })?,
+            (false, None) => overview::print(&counted, options.top, printer)?,
+            (false, Some(by)) => by::print(&counted, by, &options.zone, printer)?,
+        }
+        for link in counted.off() {
+            printer.warn(format_args!("the sums of link {} do not add up: see danmu verify", link.id));
         }
         Ok(Exit::Done)
     }
 }
 
-fn print(counted: &Counted, printer: &mut Printer) -> Result<(), Closed> {
-    // Without messages, it matters all the more whether anybody listened.
-    printer.line(&match (counted.first_us, counted.last_us) {
-        (Some(first_us), Some(last_us)) => {
-            format!("{} messages from {} to {}", counted.total.messages, show(first_us), show(last_us))
-        }
-        _ => "no messages".to_owned(),
-    })?;
-    for (room, stats) in &counted.rooms {
-        printer.line("")?;
-        printer.line(&format!("room {room}: {}", in_words(stats)))?;
-        let mut types: Vec<_> = stats.types.iter().collect();
-        types.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-        for (kind, count) in types {
-            printer.line(&format!("  {count:>9}  {}", safe(kind)))?;
-        }
-        if let Some(coverage) = &stats.coverage {
-            printer.line(&format!("  listened {}", covered(coverage)))?;
-        }
-        for gap in counted.gaps.iter().filter(|gap| gap.room == *room) {
-            printer.line(&format!("  gap {}", missed(gap)))?;
-        }
+fn gift_table(path: &Path) -> anyhow::Result<Vec<CatalogGift>> {
+    /// Far larger than any; what is not a table at all is not read whole.
+    const MOST_BYTES: u64 = 64 << 20;
+    let reading = || format!("the gift table {} cannot be read", path.display());
+    if fs::metadata(path).with_context(reading)?.len() > MOST_BYTES {
+        bail!("{} is no gift table: it is larger than any", path.display());
     }
-    let sums = counted.sums;
-    printer.line("")?;
-    printer.line(&format!(
-        "{} received = {} stored + {} control + {} duplicates + {} dropped",
-        sums.received, sums.stored, sums.control, sums.duplicates, sums.dropped
-    ))?;
-    for (cause, count) in &counted.dropped {
-        printer.line(&format!("  {count:>9}  dropped: {}", safe(cause)))?;
-    }
-    for link in counted.off() {
-        printer.warn(format_args!("the sums of link {} do not add up: see danmu verify", link.id));
-    }
-    Ok(())
-}
-
-fn in_words(stats: &RoomStats) -> String {
-    let counts = stats.counts;
-    let words = format!("{} messages, {} people, {} gifts", counts.messages, counts.people, counts.gifts);
-    match counts.superchat_fen {
-        0 => words,
-        fen => format!("{words}, {} in super chats", yuan(fen)),
-    }
-}
-
-fn covered(coverage: &Coverage) -> String {
-    let wanted = duration::show(Duration::from_micros(coverage.wanted_us.max(0).cast_unsigned()));
-    format!("{:.2} % of {wanted}", coverage.ratio() * 100.0)
-}
-
-fn missed(gap: &Gap) -> String {
-    let length = duration::show(Duration::from_micros(gap.to_us.abs_diff(gap.from_us)));
-    format!("{} to {}, {length}: {}", show(gap.from_us), show(gap.to_us), safe(&gap.reason))
-}
-
-fn in_json(counted: &Counted) -> Value {
-    let rooms = counted.rooms.iter().map(|(room, stats)| {
-        let listened = stats.coverage.as_ref().map(Coverage::ratio);
-        json!({
-            "room": room.get(), "messages": stats.counts.messages, "people": stats.counts.people, "gifts": stats.counts.gifts,
-            "superchat_fen": stats.counts.superchat_fen, "types": stats.types, "listened": listened, "sums": sums(&stats.sums),
-        })
+    let text = fs::read_to_string(path).with_context(reading)?;
+    let Some(gifts) = read_gift_table(&text) else {
+        bail!(
+            "{} is no gift table: it has no gift by number, as {{\"20004\": {{\"name\": …, \"pc\": fen}}}}",
+            path.display()
+        );
+    };
+    let known = gifts.into_iter().map(|gift| CatalogGift {
+        kind: gift.kind,
+        id: gift.id,
+        name: Some(gift.name),
+        price_fen: gift.price_fen,
     });
-    let gaps = counted.gaps.iter().map(|gap| {
-        json!({"room": gap.room.get(), "from": rfc3339(gap.from_us), "to": rfc3339(gap.to_us), "reason": gap.reason})
-    });
-    json!({
-        "v": 1, "messages": counted.total.messages,
-        "first": counted.first_us.map(rfc3339), "last": counted.last_us.map(rfc3339),
-        "rooms": rooms.collect::<Vec<_>>(), "gaps": gaps.collect::<Vec<_>>(),
-        "sums": sums(&counted.sums), "dropped": counted.dropped,
-    })
-}
-
-fn rfc3339(us: i64) -> String {
-    format!("{:.6}", Timestamp::from_microsecond(us).unwrap_or_default())
-}
-
-fn sums(sums: &danmu_sinks::recording::stats::Sums) -> Value {
-    json!({
-        "received": sums.received, "stored": sums.stored, "control": sums.control, "duplicates": sums.duplicates,
-        "dropped": sums.dropped,
-    })
+    Ok(known.collect())
 }

@@ -1,13 +1,14 @@
 //! Peaks: where a series rises over what is usual around it. Pure.
 //!
 //! For every bucket, what was said within [`SMOOTH`] buckets of it is put on a log scale, `x = ln(1 + said)`, because chat
-//! doubles rather than adds. What is usual before it is the median of `x` over the [`AROUND`] listened buckets before; how
-//! far `x` usually strays is their MAD (median absolute deviation), and at least what chance alone does, `1/√(1 + usual)`.
-//! The score says how many such strays `x` is above the usual. The same is done with the buckets after it, and the lower
-//! score counts.
+//! doubles rather than adds. What is usual before it is the median of `x` over the [`AROUND`] listened buckets before. How
+//! far `x` usually strays is told by the median step from one sum to the next that shares no line with it (a MAD of steps:
+//! the tide of an evening does not add to it), and at least what chance alone does, `1/√(1 + usual)`. The score says how
+//! many such strays `x` is above the usual. The same is done with the buckets after it, and the lower score counts.
 //!
 //! So a step, as when a stream begins, is no peak: it is not above what comes after. And a median does not mind a peak
-//! among the buckets, as long as it is less than half of them. Buckets in which nobody listened are not there at all.
+//! among the buckets, as long as it is less than half of them. Buckets in which nobody listened are not there at all; where
+//! nothing is known of before, there is no peak.
 
 use super::series::{BUCKET_US, Series, Stretch};
 
@@ -20,11 +21,14 @@ const AROUND: usize = 60;
 /// Below this many on a side, that side does not tell.
 const FEWEST: usize = 12;
 
+/// Buckets from one to the next that shares nothing with it.
+const APART: usize = 2 * SMOOTH + 1;
+
 /// A peak has at least this much more than usual within the smoothed buckets.
 const LEAST_RISE: f32 = 4.0;
 
 /// It has at least this many times the usual.
-const LEAST_RATIO: f32 = 1.5;
+const LEAST_RATIO: f32 = 1.75;
 
 /// A peak ends where the score falls below this share of the threshold,
 const ENDS: f32 = 0.5;
@@ -128,9 +132,9 @@ fn scored(heard: &[(i64, f32)]) -> Vec<Bucket> {
             let mut side = |logs: &[f32]| Usual::of(logs, &mut window);
             let before = side(&logs[at.saturating_sub(AROUND)..at]);
             let after = side(&logs[at + 1..logs.len().min(at + 1 + AROUND)]);
-            let strictest =
-                [before, after].into_iter().flatten().max_by(|a, b| b.score(logs[at]).total_cmp(&a.score(logs[at])));
-            let (usual, score) = strictest.map_or((0.0, 0.0), |usual| (usual.log.exp_m1(), usual.score(logs[at])));
+            let score = |usual: &Usual| usual.score(logs[at]);
+            let stricter = before.map(|before| after.filter(|after| score(after) < score(&before)).unwrap_or(before));
+            let (usual, score) = stricter.map_or((0.0, 0.0), |usual| (usual.log.exp_m1(), usual.score(logs[at])));
             Bucket { number: heard[at].0, said: said[at], usual, score }
         })
         .collect()
@@ -152,11 +156,10 @@ impl Usual {
         window.clear();
         window.extend_from_slice(logs);
         let log = median(window);
-        for stray in window.iter_mut() {
-            *stray = (*stray - log).abs();
-        }
+        window.clear();
+        window.extend(logs.iter().zip(&logs[APART..]).map(|(one, next)| (next - one).abs()));
         let by_chance = (-0.5 * log).exp();
-        Some(Self { log, strays: (1.4826 * median(window)).max(by_chance) })
+        Some(Self { log, strays: (1.4826 / 2_f32.sqrt() * median(window)).max(by_chance) })
     }
 
     fn score(self, log: f32) -> f32 {
@@ -218,7 +221,7 @@ mod tests {
         // In a room where someone listens and nobody speaks, a burst is one.
         let burst = series(100, [20.0; 6]);
         assert_eq!(found(&burst, &[(0, 1000 * BUCKET_US)]).len(), 1);
-        assert_eq!(found(&burst, &[(100 * BUCKET_US, 1000 * BUCKET_US)]).len(), 1, "it began with the recording");
-        assert_eq!(found(&burst, &[]), [], "nobody knows what was before");
+        assert_eq!(found(&burst, &[(100 * BUCKET_US, 1000 * BUCKET_US)]), [], "nobody knows what was before");
+        assert_eq!(found(&burst, &[]), []);
     }
 }

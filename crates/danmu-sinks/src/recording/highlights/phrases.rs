@@ -56,7 +56,7 @@ pub(super) fn phrases<'a>(
 /// Whether a better phrase says the same: it is the whole or a part of this one, or this is a piece of it and a piece of
 /// the next word.
 fn is_said(phrase: &str, lines: usize, better: &str, of_better: usize) -> bool {
-    let hangs = |one: &str, other: &str| one.chars().next_back() == other.chars().next();
+    let hangs = |one: &str, other: &str| one.char_indices().any(|(at, _)| other.starts_with(&one[at..]));
     phrase.contains(better)
         || better.contains(phrase) && lines as f64 <= SAME * of_better as f64
         || lines <= of_better && (hangs(better, phrase) || hangs(phrase, better))
