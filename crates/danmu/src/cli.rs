@@ -2,6 +2,8 @@
 
 use clap::{Args, Parser, Subcommand};
 
+#[cfg(feature = "report")]
+use crate::command::report;
 use crate::command::{
     backup, decode, demo, doctor, export, highlights, import, optimize, record, reindex, repair, replay, room, search,
     simulate, stats, verify, watch,
@@ -60,6 +62,8 @@ pub(crate) enum Command {
     Search(search::Search),
     Stats(stats::Stats),
     Highlights(highlights::Highlights),
+    #[cfg(feature = "report")]
+    Report(report::Report),
     Decode(decode::Decode),
     Room(room::Room),
     Doctor(doctor::Doctor),
@@ -84,6 +88,8 @@ impl Command {
             Self::Search(command) => command.run(printer),
             Self::Stats(command) => command.run(printer),
             Self::Highlights(command) => command.run(printer),
+            #[cfg(feature = "report")]
+            Self::Report(command) => command.run(printer),
             Self::Decode(command) => command.run(printer),
             Self::Room(command) => command.run(printer),
             Self::Doctor(command) => command.run(printer),

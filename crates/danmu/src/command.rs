@@ -12,6 +12,8 @@ pub(crate) mod record;
 pub(crate) mod reindex;
 pub(crate) mod repair;
 pub(crate) mod replay;
+#[cfg(feature = "report")]
+pub(crate) mod report;
 pub(crate) mod room;
 pub(crate) mod search;
 pub(crate) mod simulate;

@@ -1,0 +1,121 @@
+//! The density of talk over time, with highlights and gaps.
+
+use super::axis::{self, Axis};
+use super::label;
+use super::pulse::{Pulse, Span};
+use super::style::Style;
+use super::svg::{Anchor, Svg, Type};
+
+/// What is drawn.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Density {
+    pub(super) pulse: Pulse,
+    /// When nobody listened, in order.
+    pub(super) deaf: Vec<Span>,
+    /// Highlights in order: from, to.
+    pub(super) marks: Vec<Span>,
+}
+
+const PLOT_HEIGHT: f64 = 210.0;
+/// Above the plot: the legend, and the numbers of highlights.
+const TOP: f64 = 56.0;
+const SIZE: f64 = 11.5;
+
+/// Draws it; nothing, if nothing was said.
+pub(super) fn draw(density: &Density, style: &Style<'_>, width: f64) -> Option<Svg> {
+    let Style { palette, lang, .. } = *style;
+    let Density { pulse, deaf, marks } = density;
+    let sessions = pulse.sessions();
+    if sessions.is_empty() {
+        return None;
+    }
+    // With as many points as can be told apart.
+    let bin_us = pulse.bin_us(&sessions, width / 4.0);
+    let rates: Vec<_> = sessions.iter().map(|session| pulse.rates(*session, bin_us, deaf)).collect();
+    let most = rates.iter().flatten().filter_map(|(_, rate)| *rate).fold(0.0, f64::max);
+    let steps = label::steps(most, 4);
+    let top = steps.last().copied().unwrap_or(1.0);
+    let names: Vec<String> = steps.iter().map(|step| label::brief(*step, lang)).collect();
+    let left = names.iter().map(|name| label::width(name, SIZE)).fold(0.0, f64::max) + 10.0;
+    let base = TOP + PLOT_HEIGHT;
+    let mut svg = Svg::new(&style.id("density"), width, base + axis::HEIGHT);
+    let time = Axis::new(&sessions, left, width - 6.0);
+    let y = |rate: f64| base - rate / top * PLOT_HEIGHT;
+
+    for (step, name) in steps.iter().zip(&names) {
+        svg.line((left, y(*step)), (width, y(*step)), palette.faint, None);
+        svg.text((left - 8.0, y(*step) + 4.0), name, Type::new(SIZE, palette.muted).anchor(Anchor::End));
+    }
+    let hatch = svg.hatch(palette.gap);
+    for span in deaf.iter().filter(|span| sessions.iter().any(|session| span.0 < session.1 && span.1 > session.0)) {
+        let (from, to) = (time.x(span.0), time.x(span.1));
+        svg.veil((from, TOP, (to - from).max(2.0), PLOT_HEIGHT), &hatch, 0.8);
+    }
+    for (from, to, _) in time.breaks() {
+        // Paper, torn: nothing of what follows is between the sessions.
+        svg.rect((from, TOP - 2.0, to - from, PLOT_HEIGHT + 4.0), 0.0, palette.card);
+        let middle = f64::midpoint(from, to);
+        svg.line((middle, TOP), (middle, base), palette.gap, Some("2 4"));
+    }
+    for (from, to) in marks {
+        let (from, to) = (time.x(*from), time.x(*to));
+        svg.veil((from, TOP, (to - from).max(3.0), PLOT_HEIGHT), palette.gold, 0.28);
+    }
+    let area = svg.fade(palette.accent, 0.42, 0.03);
+    for session in &rates {
+        for stretch in session.split(|(_, rate)| rate.is_none()) {
+            let points: Vec<_> = stretch.iter().map(|(at, rate)| (time.x(*at), y(rate.unwrap_or(0.0)))).collect();
+            svg.curve(&points, palette.accent, Some((base, &area)));
+        }
+    }
+    time.draw(&mut svg, base, style.zone, lang, palette);
+    numbers(&mut svg, marks, &time, style);
+    legend(&mut svg, density, style, width);
+    Some(svg)
+}
+
+/// The numbers of highlights, on a line above the plot. Where they are close together, they move apart.
+fn numbers(svg: &mut Svg, marks: &[Span], time: &Axis, style: &Style<'_>) {
+    const RADIUS: f64 = 8.5;
+    let apart = 2.0 * RADIUS + 2.0;
+    let mut places: Vec<f64> = marks.iter().map(|mark| f64::midpoint(time.x(mark.0), time.x(mark.1))).collect();
+    let limit = svg.width - RADIUS - 1.0;
+    for at in 1..places.len() {
+        places[at] = places[at].max(places[at - 1] + apart);
+    }
+    for at in (0..places.len()).rev() {
+        let next = places.get(at + 1).map_or(limit, |next| next - apart);
+        places[at] = places[at].min(next);
+    }
+    for (at, (place, mark)) in places.iter().zip(marks).enumerate() {
+        let y = TOP - RADIUS - 8.0;
+        let top = f64::midpoint(time.x(mark.0), time.x(mark.1));
+        svg.line((*place, y + RADIUS), (top, TOP), style.palette.gold, None);
+        svg.circle((*place, y), RADIUS, style.palette.gold);
+        let number = Type::new(11.0, style.palette.on_color).anchor(Anchor::Middle).bold();
+        svg.text((*place, y + 3.9), &(at + 1).to_string(), number);
+    }
+}
+
+/// What the colours mean, in one line above all.
+fn legend(svg: &mut Svg, density: &Density, style: &Style<'_>, width: f64) {
+    let Style { palette, lang, .. } = *style;
+    let hatch = svg.hatch(palette.gap);
+    let mut entries = vec![(lang.say("lines a minute", "弹幕／分钟"), palette.accent)];
+    if !density.marks.is_empty() {
+        entries.push((lang.say("highlight", "高能时刻"), palette.gold));
+    }
+    if !density.deaf.is_empty() {
+        entries.push((lang.say("not recorded", "未录到"), &hatch));
+    }
+    let mut x = 0.0;
+    for (name, color) in entries {
+        let wide = 18.0 + label::width(name, SIZE) + 16.0;
+        if x + wide > width + 16.0 {
+            break;
+        }
+        svg.rect((x, 3.0, 12.0, 10.0), 2.0, color);
+        svg.text((x + 18.0, 12.5), name, Type::new(SIZE, palette.muted));
+        x += wide;
+    }
+}
