@@ -1,6 +1,7 @@
 //! Filters: which messages of a recording are meant.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::str::FromStr;
 
 use danmu_proto::{RoomId, Summary};
@@ -33,6 +34,8 @@ pub struct Filter {
     pub min_medal_level: Option<u32>,
     /// By someone of this level or higher.
     pub min_level: Option<u32>,
+    /// One of these gifts, by number or by exact name; the name may be that of the message or of the catalogue.
+    pub gift: Vec<String>,
     /// Of gifts, only these. Default all.
     pub gifts: Gifts,
     /// Of what has a price or is a gift, only what cost this much in all, in fen (1/100 yuan), or more. A gift whose price
@@ -76,6 +79,13 @@ impl FromStr for Pattern {
             let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
             PatternError { pattern: pattern.to_owned(), reason }
         })
+    }
+}
+
+impl Pattern {
+    /// Where it is found in a text: from, to, in bytes.
+    pub fn found_in<'t>(&'t self, text: &'t str) -> impl Iterator<Item = Range<usize>> + 't {
+        self.0.find_iter(text).map(|found| found.range())
     }
 }
 
@@ -173,6 +183,20 @@ impl Filter {
         }
         if let Some(level) = self.min_level {
             condition.and("level >= ?", [level.into()]);
+        }
+        if !self.gift.is_empty() {
+            let ids: Vec<u64> = self.gift.iter().filter_map(|gift| gift.parse().ok()).collect();
+            let names = list(self.gift.len());
+            let catalog = "SELECT 1 FROM gift g WHERE g.kind = gift_kind AND g.id = gift_id AND g.name IN";
+            condition.and(
+                &format!(
+                    "gift_kind IS NOT NULL AND (gift_id IN {} OR gift_name IN {names} OR EXISTS ({catalog} {names}))",
+                    list(ids.len())
+                ),
+                ids.into_iter()
+                    .map(|id| id.cast_signed().into())
+                    .chain(self.gift.iter().chain(&self.gift).map(|name| name.clone().into())),
+            );
         }
         match self.gifts {
             Gifts::All => {}

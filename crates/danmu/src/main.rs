@@ -14,6 +14,7 @@ mod exit;
 mod follow;
 mod listen;
 mod lookout;
+mod marks;
 mod network;
 mod printer;
 mod render;

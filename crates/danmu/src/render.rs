@@ -20,6 +20,7 @@ use danmu_proto::summary::{Flags, Role, noble_name};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::marks::Marks;
 use crate::printer::{Closed, Printer};
 use crate::text::push_safe;
 
@@ -42,7 +43,12 @@ pub(crate) struct Render {
 impl Render {
     /// One line, without its end. `received_us` is in microseconds since the Unix epoch.
     pub(crate) fn line(&self, room: u64, received_us: i64, summary: &Summary<'_>) -> String {
-        let mut line = Line { text: String::new(), raw: self.raw };
+        self.line_with(&Marks::default(), room, received_us, summary)
+    }
+
+    /// The same with what was looked for marked in what was said.
+    pub(crate) fn line_with(&self, marks: &Marks, room: u64, received_us: i64, summary: &Summary<'_>) -> String {
+        let mut line = Line { text: String::new(), raw: self.raw, marks };
         line.dimmed(&self.time(received_us));
         if self.rooms {
             line.dimmed(&room.to_string());
@@ -110,18 +116,19 @@ pub(crate) fn is_for_viewers(summary: &Summary<'_>) -> bool {
 }
 
 /// A line while it is put together: parts with a space between.
-struct Line {
+struct Line<'m> {
     text: String,
     raw: bool,
+    marks: &'m Marks,
 }
 
-impl Line {
+impl Line<'_> {
     fn chat(&mut self, summary: &Summary<'_>) {
         self.who(summary);
         self.text.push(':');
         let colour = summary.colour.and_then(text_colour);
         let style = colour.map_or(Style::new(), |colour| Style::new().fg_color(Some(colour.into())));
-        self.styled(style, summary.text.as_deref().unwrap_or_default());
+        self.said(style, summary.text.as_deref().unwrap_or_default());
     }
 
     fn superchat(&mut self, summary: &Summary<'_>) {
@@ -129,7 +136,7 @@ impl Line {
         self.styled(style, &format!("★ {}", yuan(summary.price_fen.unwrap_or(0))));
         self.who(summary);
         self.text.push(':');
-        self.styled(style, summary.text.as_deref().unwrap_or_default());
+        self.said(style, summary.text.as_deref().unwrap_or_default());
         self.dimmed(&format!("({} s)", summary.duration_s.unwrap_or(0)));
     }
 
@@ -207,6 +214,31 @@ impl Line {
 
     fn dimmed(&mut self, text: &str) {
         self.styled(Style::new().dimmed(), text);
+    }
+
+    /// What someone said, with what was looked for marked.
+    fn said(&mut self, style: Style, text: &str) {
+        let marked = style.bold().invert();
+        let spans = self.marks.spans(text);
+        if self.raw || spans.is_empty() {
+            return self.styled(style, text);
+        }
+        self.text.push(' ');
+        let mut at = 0;
+        for span in spans {
+            self.piece(style, &text[at..span.start]);
+            self.piece(marked, &text[span.clone()]);
+            at = span.end;
+        }
+        self.piece(style, &text[at..]);
+    }
+
+    fn piece(&mut self, style: Style, text: &str) {
+        if !text.is_empty() {
+            let _ = write!(self.text, "{style}");
+            push_safe(&mut self.text, text);
+            let _ = write!(self.text, "{style:#}");
+        }
     }
 
     fn styled(&mut self, style: Style, text: &str) {

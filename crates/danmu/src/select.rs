@@ -38,6 +38,9 @@ pub(crate) struct Select {
     /// Only of people of this level or a higher one
     #[arg(long, value_name = "LEVEL")]
     min_level: Option<u32>,
+    /// Only this gift, by number or exact name; repeatable
+    #[arg(long, value_name = "GIFT")]
+    gift: Vec<String>,
     /// Which gifts: all, those that cost something, or none
     #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
     gifts: WhichGifts,
@@ -69,6 +72,7 @@ impl Select {
             medals: self.medal.clone(),
             min_medal_level: self.min_medal_level,
             min_level: self.min_level,
+            gift: self.gift.clone(),
             gifts: match self.gifts {
                 WhichGifts::All => Gifts::All,
                 WhichGifts::Paid => Gifts::Paid,

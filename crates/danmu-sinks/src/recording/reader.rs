@@ -71,6 +71,36 @@ impl Recording {
         Messages::between(self, filter, Order::OldestFirst, (first, end))
     }
 
+    /// How many messages the filter lets through.
+    pub fn count(&self, filter: &Filter) -> Result<u64, ReadError> {
+        let (condition, (from, to)) = (filter.condition(), self.ids(filter)?);
+        let sql = format!("SELECT count(*) FROM message WHERE id >= ? AND id < ?{}", condition.sql);
+        let range = [from.into(), to.into()];
+        let count: i64 =
+            self.conn.query_row(&sql, params_from_iter(range.iter().chain(&condition.values)), |row| row.get(0))?;
+        Ok(count.cast_unsigned())
+    }
+
+    /// Messages around another: so many of those that the filter lets through before it, and so many after it, in the
+    /// order in which they were heard. The filter's time does not count.
+    pub fn around(
+        &self,
+        seq: i64,
+        filter: &Filter,
+        (before, after): (usize, usize),
+        with_payloads: bool,
+    ) -> Result<Vec<Row>, ReadError> {
+        let side = |order, ids, rows: usize| {
+            let mut messages = Messages::between(self, filter, order, ids).in_pages_of(rows);
+            messages.with_payloads = with_payloads;
+            messages.take(rows).collect::<Result<Vec<_>, _>>()
+        };
+        let mut around = side(Order::NewestFirst, (i64::MIN, seq), before)?;
+        around.reverse();
+        around.extend(side(Order::OldestFirst, (seq.saturating_add(1), i64::MAX), after)?);
+        Ok(around)
+    }
+
     /// Whether it has its indexes. Without them, what asks for one room reads all.
     pub fn is_optimized(&self) -> Result<bool, ReadError> {
         Ok(optimize::has_indexes(&self.conn)?)
@@ -207,6 +237,7 @@ pub struct Messages<'r> {
     /// What is still to be read: from, to before.
     ids: (i64, i64),
     page: vec::IntoIter<Row>,
+    page_rows: usize,
     with_payloads: bool,
     block: Option<Block>,
     failed: bool,
@@ -237,6 +268,7 @@ impl<'r> Messages<'r> {
             order,
             ids,
             page: Vec::new().into_iter(),
+            page_rows: PAGE_ROWS,
             with_payloads: false,
             block: None,
             failed: false,
@@ -250,6 +282,14 @@ impl<'r> Messages<'r> {
         self
     }
 
+    /// Reads no more than so many messages at a time. For who wants only some: without it, more are looked for than are
+    /// taken.
+    #[must_use]
+    pub fn in_pages_of(mut self, rows: usize) -> Self {
+        self.page_rows = rows.clamp(1, PAGE_ROWS);
+        self
+    }
+
     /// Reads the next page. An empty one is the last.
     fn turn(&mut self) -> Result<(), ReadError> {
         let (from, to) = self.ids;
@@ -258,7 +298,7 @@ impl<'r> Messages<'r> {
         let range = [from.into(), to.into()];
         let mut rows = statement.query(params_from_iter(range.iter().chain(&self.values)))?;
         let mut bytes = 0;
-        while page.len() < PAGE_ROWS && bytes < PAGE_BYTES {
+        while page.len() < self.page_rows && bytes < PAGE_BYTES {
             let Some(row) = rows.next()? else {
                 self.ids = (0, 0);
                 break;
