@@ -193,11 +193,14 @@ fn choosing_messages_goes_before_all_else() {
 #[test]
 fn a_reader_that_goes_away_is_no_failure_and_an_export_that_is_stopped_leaves_nothing() {
     let (_folder, db) = recording(4000);
-    let command =
-        format!("'{}' export '{}' -o - --format jsonl | head -n 1", env!("CARGO_BIN_EXE_danmu"), db.display());
-    let piped = Command::new("bash").args(["-o", "pipefail", "-c", &command]).output().unwrap();
-    assert!(piped.status.success(), "{}", String::from_utf8_lossy(&piped.stderr));
-    assert!(piped.stderr.is_empty(), "{}", String::from_utf8_lossy(&piped.stderr));
+    for format in danmu_sinks::FORMATS {
+        let format = format.name;
+        let command =
+            format!("'{}' export '{}' -o - --format {format} | head -c 9", env!("CARGO_BIN_EXE_danmu"), db.display());
+        let piped = Command::new("bash").args(["-o", "pipefail", "-c", &command]).output().unwrap();
+        assert!(piped.status.success(), "{format}: {}", String::from_utf8_lossy(&piped.stderr));
+        assert!(piped.stderr.is_empty(), "{format}: {}", String::from_utf8_lossy(&piped.stderr));
+    }
 
     // A pipe that nobody reads holds it up, so that the signal finds it at work.
     let mut child = danmu(&["export", db.to_str().unwrap(), "-o", "-", "--format", "jsonl"])

@@ -44,7 +44,7 @@ fn open<'a>(mut out: Output<'a>, opening: &Opening) -> Opened<'a> {
         out.write_all("\u{FEFF}".as_bytes())?;
     }
     let mut out = csv::Writer::from_writer(out);
-    out.write_record(COLUMNS.iter().map(|column| column.name)).map_err(io::Error::from)?;
+    out.write_record(COLUMNS.iter().map(|column| column.name)).map_err(failed)?;
     Ok(Box::new(Csv { out, raw, stamp: Stamp::new(&opening.zone), cell: Vec::new() }))
 }
 
@@ -67,9 +67,9 @@ impl Sink for Csv<'_> {
                     self.cell.extend_from_slice(text.as_bytes());
                 }
             }
-            self.out.write_field(&self.cell).map_err(io::Error::from)?;
+            self.out.write_field(&self.cell).map_err(failed)?;
         }
-        Ok(self.out.write_record(None::<&[u8]>).map_err(io::Error::from)?)
+        Ok(self.out.write_record(None::<&[u8]>).map_err(failed)?)
     }
 
     fn flush(&mut self) -> Result<(), SinkError> {
@@ -78,6 +78,14 @@ impl Sink for Csv<'_> {
 
     fn finish(mut self: Box<Self>) -> Result<(), SinkError> {
         self.flush()
+    }
+}
+
+/// What the output said: the library's own conversion hides it, and with it that a reader went away.
+fn failed(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
     }
 }
 
