@@ -56,6 +56,22 @@ impl Catalog {
     }
 }
 
+impl Catalog {
+    /// What is known of a gift.
+    pub fn get(&self, kind: GiftKind, id: u64) -> Option<&CatalogGift> {
+        self.0.get(&(kind, id))
+    }
+
+    /// Adds what others know. Where both know something of a gift, theirs counts.
+    pub fn improve(&mut self, others: &[CatalogGift]) {
+        for gift in others {
+            let known = self.0.entry((gift.kind, gift.id)).or_insert_with(|| gift.clone());
+            known.name = gift.name.clone().or(known.name.take());
+            known.price_fen = gift.price_fen.or(known.price_fen);
+        }
+    }
+}
+
 impl FromIterator<CatalogGift> for Catalog {
     fn from_iter<T: IntoIterator<Item = CatalogGift>>(gifts: T) -> Self {
         Self(gifts.into_iter().map(|gift| ((gift.kind, gift.id), gift)).collect())

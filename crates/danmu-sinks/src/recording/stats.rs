@@ -250,7 +250,9 @@ impl Recording {
     /// link and hour, and none for messages.
     pub fn stats_with(&self, options: &StatsOptions) -> Result<Stats, ReadError> {
         let filter = &options.filter;
-        let mut counter = Counter::new(options, self.prices(&options.gifts)?);
+        let mut prices = self.catalog()?;
+        prices.improve(&options.gifts);
+        let mut counter = Counter::new(options, prices);
         let (from, to) = self.ids(filter)?;
         if filter.since_us.is_some() {
             let rooms = Filter { rooms: filter.rooms.clone(), ..Filter::default() };
@@ -277,26 +279,6 @@ impl Recording {
         self.add_people(&counter, options, &mut stats)?;
         add_counted(counter, &listened, &mut stats);
         Ok(stats)
-    }
-
-    /// Names and prices of gifts: those that the recording knows, and others that go before them.
-    fn prices(&self, others: &[CatalogGift]) -> Result<HashMap<(GiftKind, u64), CatalogGift>, ReadError> {
-        let mut prices = HashMap::new();
-        let mut statement = self.conn.prepare("SELECT kind, id, name, price_fen FROM gift")?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let kind = row.get_ref(0)?.as_str().ok().and_then(GiftKind::by_name);
-            let (Some(kind), Ok(id)) = (kind, row.get::<_, i64>(1)) else { continue };
-            let price_fen = row.get::<_, Option<i64>>(3).ok().flatten().map(i64::cast_unsigned);
-            let gift = CatalogGift { kind, id: id.cast_unsigned(), name: row.get(2).unwrap_or_default(), price_fen };
-            prices.insert((kind, gift.id), gift);
-        }
-        for gift in others {
-            let known = prices.entry((gift.kind, gift.id)).or_insert_with(|| gift.clone());
-            known.name = gift.name.clone().or(known.name.take());
-            known.price_fen = gift.price_fen.or(known.price_fen);
-        }
-        Ok(prices)
     }
 
     /// The lists of people, with their names.

@@ -13,8 +13,8 @@ use super::rates::Meter;
 use super::tally::Tally;
 use super::votes::Ballot;
 use super::{EmoteStats, GiftStats, StatsOptions};
+use crate::recording::about::Catalog;
 use crate::recording::scan::Scanned;
-use crate::recording::writer::CatalogGift;
 
 /// Who did it, unless they did it somewhere else: some types tell the whole site.
 fn who(message: &Scanned<'_>) -> Option<u64> {
@@ -30,7 +30,7 @@ const SECOND_US: i64 = 1_000_000;
 /// Everything that is counted while messages pass by.
 pub(super) struct Counter {
     ballot: Ballot,
-    prices: HashMap<(GiftKind, u64), CatalogGift>,
+    prices: Catalog,
     clock: Clock,
     pub(super) total: Totals,
     room_places: HashMap<RoomId, u32>,
@@ -91,7 +91,7 @@ impl Totals {
 }
 
 impl Counter {
-    pub(super) fn new(options: &StatsOptions, prices: HashMap<(GiftKind, u64), CatalogGift>) -> Self {
+    pub(super) fn new(options: &StatsOptions, prices: Catalog) -> Self {
         Self {
             ballot: Ballot::new(&options.votes),
             prices,
@@ -179,7 +179,7 @@ impl Counter {
     fn gift(&mut self, message: &Scanned<'_>, one: &mut Counts) {
         let kind = message.gift_kind.and_then(|kind| GiftKind::by_name(std::str::from_utf8(kind).ok()?));
         let key = (kind.unwrap_or_default(), message.gift_id.unwrap_or(0).cast_unsigned());
-        let known = self.prices.get(&key);
+        let known = self.prices.get(key.0, key.1);
         let price = message.price_fen.map(i64::cast_unsigned).or_else(|| known?.price_fen);
         let count = message.count.unwrap_or(1).max(0).cast_unsigned();
         one.gifts = count;
