@@ -5,7 +5,7 @@
 //! danmu report evening.db -o evening
 //! ```
 //!
-//! The same seed always makes the same evening. All of it is made up: names, words and gifts are put together by chance.
+//! More arguments: a seed, and how many evenings, day after day. The same seed always makes the same evening. All of it is made up: names, words and gifts are put together by chance.
 
 #![allow(clippy::print_stderr, reason = "an example says what is wrong")]
 
@@ -52,6 +52,11 @@ const ANYTIME: &[&str] = &[
     "这操作可以",
     "能打能打",
     "好听",
+    "[emot:dy102]哈哈",
+    "冲[emot:dy121]",
+    "[emot:dy104]",
+    "[emot:dy116][emot:dy116]",
+    "[emot:dy103]",
     "[emot:dy115]",
     "太菜了",
     "抢龙啊",
@@ -370,10 +375,9 @@ impl Evening {
     }
 }
 
-fn record(path: &Path, seed: u64) -> Result<(), Box<dyn std::error::Error>> {
+fn record(path: &Path, seed: u64, nights: u32) -> Result<(), Box<dyn std::error::Error>> {
     let room = RoomId::new(ROOM).ok_or("no room")?;
     let mut recorder = Recorder::open(path, RecorderOptions::default(), BEGIN_US)?;
-    recorder.want(room, BEGIN_US);
     let state = RoomState {
         live: Some(true),
         title: Some("今晚冲王者，输了唱歌".to_owned()),
@@ -390,10 +394,27 @@ fn record(path: &Path, seed: u64) -> Result<(), Box<dyn std::error::Error>> {
             price_fen: Some(price_fen),
         });
     }
-
     let mut evening = Evening { rng: Rng::with_seed(seed), seed, ids: 0 };
-    let mut link = LinkId(1);
-    let at = |second: u32| BEGIN_US + i64::from(second) * SECOND_US;
+    let mut end_us = BEGIN_US;
+    for night in 0..nights {
+        let begin_us = BEGIN_US + i64::from(night) * 86_400 * SECOND_US;
+        end_us = listen(&mut recorder, &mut evening, room, u64::from(night), begin_us)?;
+    }
+    recorder.finish(end_us)?;
+    Ok(())
+}
+
+/// Records one evening, and says when it ended.
+fn listen(
+    recorder: &mut Recorder,
+    evening: &mut Evening,
+    room: RoomId,
+    night: u64,
+    begin_us: i64,
+) -> Result<i64, Box<dyn std::error::Error>> {
+    let at = |second: u32| begin_us + i64::from(second) * SECOND_US;
+    let mut link = LinkId(2 * night + 1);
+    recorder.want(room, at(0));
     recorder.link_opened(link, room, "tcp://127.0.0.1:8601", at(0));
     for second in 0..SECONDS {
         let now_us = at(second);
@@ -401,7 +422,7 @@ fn record(path: &Path, seed: u64) -> Result<(), Box<dyn std::error::Error>> {
         if second == GAP.0 {
             recorder.link_ended(link, now_us, now_us + 100 * SECOND_US, "silence");
         } else if second == GAP.1 {
-            link = LinkId(2);
+            link = LinkId(2 * night + 2);
             recorder.link_opened(link, room, "tcp://127.0.0.1:8602", now_us);
         }
         if (GAP.0..GAP.1).contains(&second) {
@@ -418,19 +439,21 @@ fn record(path: &Path, seed: u64) -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     recorder.link_ended(link, at(SECONDS), at(SECONDS), "closed");
-    recorder.finish(at(SECONDS))?;
-    Ok(())
+    recorder.unwant(room, at(SECONDS));
+    recorder.commit(at(SECONDS))?;
+    Ok(at(SECONDS))
 }
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let path = arguments.next().unwrap_or_else(|| "evening.db".to_owned());
     let seed = arguments.next().and_then(|seed| seed.parse().ok()).unwrap_or(7);
+    let nights = arguments.next().and_then(|nights| nights.parse().ok()).unwrap_or(1);
     if Path::new(&path).exists() {
         eprintln!("{path} is there already; name another file");
         return ExitCode::FAILURE;
     }
-    match record(Path::new(&path), seed) {
+    match record(Path::new(&path), seed, nights) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");

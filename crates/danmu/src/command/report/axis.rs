@@ -141,21 +141,25 @@ fn ticks(span: Span, step_us: i64, zone: &TimeZone) -> Vec<Zoned> {
 
 /// The hour of a time on the wall, and the day of its week from Monday, 0.
 pub(super) fn hour_of_week(us: i64, zone: &TimeZone) -> Option<(usize, usize)> {
-    let time = Timestamp::from_microsecond(us).ok()?.to_zoned(zone.clone());
+    let time = zoned(us, zone);
     let day = usize::try_from(time.weekday().to_monday_zero_offset()).ok()?;
     Some((day, usize::try_from(time.hour()).ok()?))
 }
 
 /// A time of day.
 pub(super) fn clock(us: i64, zone: &TimeZone) -> String {
-    let time = Timestamp::from_microsecond(us).unwrap_or_default().to_zoned(zone.clone());
-    time.strftime("%H:%M:%S").to_string()
+    zoned(us, zone).strftime("%H:%M:%S").to_string()
 }
 
 /// A day and a time of day.
 pub(super) fn moment(us: i64, zone: &TimeZone) -> String {
-    let time = Timestamp::from_microsecond(us).unwrap_or_default().to_zoned(zone.clone());
-    time.strftime("%Y-%m-%d %H:%M:%S").to_string()
+    zoned(us, zone).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// A time as people there have it. What is beyond the end of time is at its end.
+pub(super) fn zoned(us: i64, zone: &TimeZone) -> Zoned {
+    let end = if us < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    Timestamp::from_microsecond(us).unwrap_or(end).to_zoned(zone.clone())
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ pub(super) fn draw(id: &str, bars: &[Bar], hue: Hue, style: &Style<'_>, width: f
     let names: Vec<String> =
         bars.iter().map(|bar| style.fit(&bar.name, SIZE, width * NAMES - rank, &bar.otherwise)).collect();
     let left = rank + names.iter().map(|name| label::width(name, SIZE)).fold(0.0, f64::max) + 10.0;
-    let shown = bars.iter().map(|bar| label::width(&bar.shown, SIZE)).fold(0.0, f64::max) + 8.0;
+    let shown = bars.iter().map(|bar| label::width(&bar.shown, SIZE)).fold(0.0, f64::max) + 12.0;
     let room = (width - left - shown).max(20.0);
     let mut svg = Svg::new(&style.id(id), width, bars.len() as f64 * ROW);
     for (at, (bar, name)) in bars.iter().zip(&names).enumerate() {

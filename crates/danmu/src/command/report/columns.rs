@@ -62,6 +62,7 @@ pub(super) fn draw(
     // As many names as fit.
     let widest = columns.iter().map(|column| label::width(&column.name, SIZE)).fold(0.0, f64::max) + 8.0;
     let every = (widest / slot).ceil().max(1.0) as usize;
+    let mut named_to = f64::MIN;
     for (at, column) in columns.iter().enumerate() {
         let middle = left + (at as f64 + 0.5) * slot;
         let mut below = 0.0;
@@ -72,9 +73,10 @@ pub(super) fn draw(
             }
             below += part;
         }
-        if at % every == 0 {
-            let half = label::width(&column.name, SIZE) / 2.0;
-            let x = middle.min(width - half);
+        let half = label::width(&column.name, SIZE) / 2.0;
+        let x = middle.min(width - half);
+        if at % every == 0 && x - half > named_to {
+            named_to = x + half + 6.0;
             svg.text((x, base + 17.0), &column.name, Type::new(SIZE, palette.muted).anchor(Anchor::Middle));
         }
     }

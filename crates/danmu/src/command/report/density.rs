@@ -12,13 +12,21 @@ pub(super) struct Density {
     pub(super) pulse: Pulse,
     /// When nobody listened, in order.
     pub(super) deaf: Vec<Span>,
-    /// Highlights in order: from, to.
-    pub(super) marks: Vec<Span>,
+    /// Highlights in order.
+    pub(super) marks: Vec<Mark>,
+}
+
+/// A highlight.
+#[derive(Clone, Debug)]
+pub(super) struct Mark {
+    pub(super) span: Span,
+    /// What was said in it, in few words.
+    pub(super) says: String,
 }
 
 const PLOT_HEIGHT: f64 = 210.0;
-/// Above the plot: the legend, and the numbers of highlights.
-const TOP: f64 = 56.0;
+/// Above the plot: the legend, what is said in highlights, and their numbers.
+const TOP: f64 = 78.0;
 const SIZE: f64 = 11.5;
 
 /// Draws it; nothing, if nothing was said.
@@ -57,8 +65,8 @@ pub(super) fn draw(density: &Density, style: &Style<'_>, width: f64) -> Option<S
         let middle = f64::midpoint(from, to);
         svg.line((middle, TOP), (middle, base), palette.gap, Some("2 4"));
     }
-    for (from, to) in marks {
-        let (from, to) = (time.x(*from), time.x(*to));
+    for Mark { span, .. } in marks {
+        let (from, to) = (time.x(span.0), time.x(span.1));
         svg.veil((from, TOP, (to - from).max(3.0), PLOT_HEIGHT), palette.gold, 0.28);
     }
     let area = svg.fade(palette.accent, 0.42, 0.03);
@@ -74,11 +82,14 @@ pub(super) fn draw(density: &Density, style: &Style<'_>, width: f64) -> Option<S
     Some(svg)
 }
 
-/// The numbers of highlights, on a line above the plot. Where they are close together, they move apart.
-fn numbers(svg: &mut Svg, marks: &[Span], time: &Axis, style: &Style<'_>) {
+/// The numbers of highlights on a line above the plot, and above each what was said. Where they are close together, they
+/// move apart, and words for which there is no room are left out.
+fn numbers(svg: &mut Svg, marks: &[Mark], time: &Axis, style: &Style<'_>) {
     const RADIUS: f64 = 8.5;
+    let palette = style.palette;
     let apart = 2.0 * RADIUS + 2.0;
-    let mut places: Vec<f64> = marks.iter().map(|mark| f64::midpoint(time.x(mark.0), time.x(mark.1))).collect();
+    let tops: Vec<f64> = marks.iter().map(|mark| time.x(mark.span.0.midpoint(mark.span.1))).collect();
+    let mut places = tops.clone();
     let limit = svg.width - RADIUS - 1.0;
     for at in 1..places.len() {
         places[at] = places[at].max(places[at - 1] + apart);
@@ -87,13 +98,20 @@ fn numbers(svg: &mut Svg, marks: &[Span], time: &Axis, style: &Style<'_>) {
         let next = places.get(at + 1).map_or(limit, |next| next - apart);
         places[at] = places[at].min(next);
     }
-    for (at, (place, mark)) in places.iter().zip(marks).enumerate() {
-        let y = TOP - RADIUS - 8.0;
-        let top = f64::midpoint(time.x(mark.0), time.x(mark.1));
-        svg.line((*place, y + RADIUS), (top, TOP), style.palette.gold, None);
-        svg.circle((*place, y), RADIUS, style.palette.gold);
-        let number = Type::new(11.0, style.palette.on_color).anchor(Anchor::Middle).bold();
+    let y = TOP - RADIUS - 8.0;
+    let mut said_to = f64::MIN;
+    for (at, ((place, top), mark)) in places.iter().zip(tops).zip(marks).enumerate() {
+        svg.line((*place, y + RADIUS), (top, TOP), palette.gold, None);
+        svg.circle((*place, y), RADIUS, palette.gold);
+        let number = Type::new(11.0, palette.on_color).anchor(Anchor::Middle).bold();
         svg.text((*place, y + 3.9), &(at + 1).to_string(), number);
+        let says = style.fit(&mark.says, SIZE, 96.0, "");
+        let half = label::width(&says, SIZE) / 2.0;
+        let middle = place.min(svg.width - half);
+        if !says.is_empty() && middle - half > said_to + 6.0 {
+            svg.text((middle, y - RADIUS - 5.0), &says, Type::new(SIZE, palette.ink).anchor(Anchor::Middle));
+            said_to = middle + half;
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use danmu_sinks::{Filter, Gap, Recording, Types};
 use jiff::tz::TimeZone;
 
 use super::axis;
-use super::density::Density;
+use super::density::{Density, Mark};
 use super::heat::Week;
 use super::pulse::{Pulse, Span};
 use super::words::{Word, Words};
@@ -62,7 +62,9 @@ impl Facts {
         gaps.sort_by_key(|gap| gap.from_us);
         let mut deaf = recording.deaf(&filter.rooms)?;
         deaf.retain(within);
-        let marks = highlights.iter().map(|highlight| (highlight.from_us, highlight.to_us)).collect();
+        let mark =
+            |highlight: &Highlight| Mark { span: (highlight.from_us, highlight.to_us), says: in_short(highlight) };
+        let marks = highlights.iter().map(mark).collect();
         let rooms = stats.rooms.keys().map(|room| Ok((*room, state(recording, *room)?)));
         Ok(Self {
             rooms: rooms.collect::<anyhow::Result<_>>()?,
@@ -88,6 +90,12 @@ impl Facts {
         let wanted = sum(|coverage| coverage.wanted_us);
         (wanted > 0).then(|| sum(|coverage| coverage.listened_us) as f64 / wanted as f64)
     }
+}
+
+/// What is said in a highlight, to be read at a glance.
+fn in_short(highlight: &Highlight) -> String {
+    let is_short = |phrase: &&String| !phrase.contains("[emot:") && phrase.chars().count() <= 5;
+    highlight.phrases.iter().find(is_short).or(highlight.phrases.first()).cloned().unwrap_or_default()
 }
 
 /// The words of chat, and its pulse.

@@ -21,7 +21,7 @@ fn em(c: char) -> f64 {
         _ => match c.width() {
             Some(0) | None => 0.0,
             Some(2..) => 1.0,
-            Some(1) => 0.6,
+            Some(1) => 0.64,
         },
     }
 }

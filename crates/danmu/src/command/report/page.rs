@@ -4,7 +4,7 @@ use danmu_sinks::recording::highlights::Highlight;
 use danmu_sinks::recording::stats::Counts;
 use jiff::Zoned;
 
-use super::axis::{clock, moment};
+use super::axis::{clock, moment, zoned};
 use super::facts::Facts;
 use super::label::{self, count, yuan};
 use super::lang::Lang;
@@ -196,9 +196,14 @@ fn highlights(html: &mut Html, facts: &Facts, lang: Lang) {
     if facts.highlights.is_empty() {
         return;
     }
+    let day = |us| zoned(us, &facts.zone).date();
+    let days = facts.stats.first_us.map(day) != facts.stats.last_us.map(day);
     html.raw("<ol class=\"marks\">\n");
     for (at, highlight) in facts.highlights.iter().enumerate() {
         html.raw("<li><span class=\"number\">").text(&(at + 1).to_string()).raw("</span><div><time>");
+        if days {
+            html.text(&lang.short_day(&zoned(highlight.from_us, &facts.zone))).raw(" ");
+        }
         html.text(&clock(highlight.from_us, &facts.zone)).raw("</time><small>").text(&about(highlight, lang));
         if facts.rooms.len() > 1 {
             html.raw(" · ").text(lang.say("room ", "房间 ")).text(&highlight.room.to_string());

@@ -1,9 +1,9 @@
 //! The pictures of a report: which there are, and how each is framed as a file.
 
 use danmu_sinks::recording::stats::{Counts, PersonStats};
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
+use jiff::Zoned;
 
+use super::axis::zoned;
 use super::bars::{self, Bar, Hue};
 use super::columns::{self, Column, Unit};
 use super::facts::{Facts, TOP};
@@ -275,10 +275,6 @@ fn levels(facts: &Facts, style: &Style<'_>, width: f64) -> Option<Svg> {
         Column { name, parts: vec![people as f64] }
     });
     columns::draw("levels", &columns.collect::<Vec<_>>(), &[], Unit::Number, style, width)
-}
-
-fn zoned(us: i64, zone: &TimeZone) -> Zoned {
-    Timestamp::from_microsecond(us).unwrap_or_default().to_zoned(zone.clone())
 }
 
 /// What a report is about, in one line: which rooms, and when.
