@@ -10,6 +10,7 @@
 use std::fs;
 use std::hint::black_box;
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use danmu_sinks::recording::highlights::HighlightOptions;
@@ -68,9 +69,9 @@ fn main() {
             &stats,
             &highlights,
         ]) {
-            let begin = Instant::now();
+            let begin = clock();
             black_box(run());
-            time.push(begin.elapsed());
+            time.push(clock().saturating_sub(begin));
         }
     }
     let [like, words, pattern, read, stats, highlights] = times.map(median);
@@ -89,6 +90,14 @@ fn main() {
             None => println!("skipped: the memory of {what}, which this system does not tell"),
         }
     }
+}
+
+/// Time that this thread was on a processor, where the system tells; else that on the wall.
+fn clock() -> Duration {
+    static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let scheduled = fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let busy = scheduled.and_then(|times| times.split(' ').next()?.parse().ok());
+    busy.map_or_else(|| BEGIN.elapsed(), Duration::from_nanos)
 }
 
 fn row(what: &str, time: Duration, bare: Duration, rows: u64) {

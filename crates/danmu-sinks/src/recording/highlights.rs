@@ -203,7 +203,7 @@ struct Lines {
 
 impl Lines {
     /// Enough to tell what people talk about.
-    const MOST: usize = 5000;
+    const MOST: usize = 2000;
 
     fn texts(&self) -> impl Iterator<Item = &str> {
         self.said.iter().map(|line| line.text.as_str())

@@ -376,16 +376,12 @@ fn add_counted(mut counter: Counter, listened: &[Listened], stats: &mut Stats) {
     let mut kinds = vec![Counts::default(); counter.types.len()];
     counter.people.add_to_types(&mut kinds);
     let types: Vec<(String, Counts)> = counter.types.into_named().collect();
-    for (((room, mut totals), people), place) in counter.rooms.into_iter().zip(room_counts).zip(0..) {
+    for ((room, mut totals), people) in counter.rooms.into_iter().zip(room_counts) {
         totals.counts += &people;
         let counted = stats.rooms.entry(room).or_default();
+        counted.types = totals.kinds().map(|(kind, messages)| (types[kind as usize].0.clone(), messages)).collect();
         let spans = spans.get(&room).cloned().unwrap_or_default();
         (counted.counts, counted.hours, counted.per_second, counted.per_minute) = close(totals, spans);
-        counted.types = types
-            .iter()
-            .zip(0..)
-            .filter_map(|((name, _), kind)| Some((name.clone(), *counter.room_types.get(&(place, kind))?)))
-            .collect();
     }
     for ((name, mut counts), people) in types.into_iter().zip(kinds) {
         counts += &people;

@@ -4,7 +4,7 @@
 //! numbers and emotes. A phrase is good if many lines of the moment have it, few of the minutes before, and no longer
 //! phrase says the same.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// A phrase that was said before too is said at least so many times more often.
 const RISE: f64 = 1.5;
@@ -24,13 +24,14 @@ pub(super) fn phrases<'a>(
     before: impl IntoIterator<Item = &'a str>,
     most: usize,
 ) -> Vec<String> {
-    let (now, all) = count(lines);
-    let (usual, usual_all) = count(before);
+    let (now, usual) = (Lines::of(lines), Lines::of(before));
+    let (all, usual_all) = (now.0.len(), usual.0.len());
+    let (now, usual) = (now.count(), usual.count());
     let share = |lines: usize, all: usize| lines as f64 / all.max(1) as f64;
-    let mut found: Vec<(String, usize, f64)> = now
+    let mut found: Vec<(&str, usize, f64)> = now
         .into_iter()
         .filter_map(|(phrase, lines)| {
-            let usual = usual.get(&phrase).copied().unwrap_or(0);
+            let usual = usual.get(phrase).copied().unwrap_or(0);
             if lines < FEWEST || usual >= FEWEST && share(lines, all) < RISE * share(usual, usual_all) {
                 return None;
             }
@@ -41,16 +42,16 @@ pub(super) fn phrases<'a>(
         })
         .collect();
     found.sort_unstable_by(|(a, _, x), (b, _, y)| y.total_cmp(x).then_with(|| a.cmp(b)));
-    let mut best: Vec<(String, usize)> = Vec::new();
+    let mut best: Vec<(&str, usize)> = Vec::new();
     for (phrase, lines, _) in found {
         if best.len() == most {
             break;
         }
-        if !best.iter().any(|(better, of_better)| is_said(&phrase, lines, better, *of_better)) {
+        if !best.iter().any(|(better, of_better)| is_said(phrase, lines, better, *of_better)) {
             best.push((phrase, lines));
         }
     }
-    best.into_iter().map(|(phrase, _)| phrase).collect()
+    best.into_iter().map(|(phrase, _)| phrase.to_owned()).collect()
 }
 
 /// Whether a better phrase says the same: it is the whole or a part of this one, or this is a piece of it and a piece of
@@ -62,73 +63,88 @@ fn is_said(phrase: &str, lines: usize, better: &str, of_better: usize) -> bool {
         || lines <= of_better && (hangs(better, phrase) || hangs(phrase, better))
 }
 
-/// In how many lines each candidate is, and how many lines there are.
-fn count<'a>(lines: impl IntoIterator<Item = &'a str>) -> (HashMap<String, usize>, usize) {
-    let (mut counts, mut all) = (HashMap::new(), 0);
-    for line in lines {
-        all += 1;
-        for phrase in candidates(line) {
-            *counts.entry(phrase).or_default() += 1;
-        }
+/// Lines as runs of one kind of character each, ready to be cut into candidates.
+struct Lines(Vec<Vec<(Kind, String)>>);
+
+impl Lines {
+    fn of<'a>(lines: impl IntoIterator<Item = &'a str>) -> Self {
+        Self(lines.into_iter().map(runs).collect())
     }
-    (counts, all)
+
+    /// In how many lines each candidate is.
+    fn count(&self) -> HashMap<&str, usize> {
+        // The line that had it last: one that has it twice is still one.
+        let mut found: HashMap<&str, (usize, usize)> = HashMap::new();
+        for (runs, line) in self.0.iter().zip(1..) {
+            for (kind, run) in runs {
+                candidates(*kind, run, |phrase| {
+                    let (lines, last) = found.entry(phrase).or_default();
+                    if *last != line {
+                        (*lines, *last) = (*lines + 1, line);
+                    }
+                });
+            }
+        }
+        found.into_iter().map(|(phrase, (lines, _))| (phrase, lines)).collect()
+    }
 }
 
-/// The candidates of a line, each once.
-fn candidates(line: &str) -> HashSet<String> {
-    let mut found = HashSet::new();
+fn runs(line: &str) -> Vec<(Kind, String)> {
+    let mut runs = Vec::new();
     let mut rest = line;
     while let Some((text, emote)) = rest.split_once("[emot:") {
-        in_text(text, &mut found);
-        let Some((name, after)) = emote.split_once(']') else { break };
-        found.insert(format!("[emot:{name}]"));
+        runs_of_text(text, &mut runs);
+        let Some((name, after)) = emote.split_once(']') else { return runs };
+        runs.push((Kind::Emote, format!("[emot:{name}]")));
         rest = after;
     }
-    in_text(rest, &mut found);
-    found
+    runs_of_text(rest, &mut runs);
+    runs
 }
 
-fn in_text(text: &str, found: &mut HashSet<String>) {
+fn runs_of_text(text: &str, runs: &mut Vec<(Kind, String)>) {
     /// No moment needs more of a line.
     const MOST: usize = 60;
-    let mut run: Vec<char> = Vec::new();
-    let mut kind = Kind::Other;
-    for c in text.chars().flat_map(char::to_lowercase).take(MOST).chain([' ']) {
+    let mut last = (Kind::Other, '\0', 0);
+    for c in text.chars().flat_map(char::to_lowercase).take(MOST) {
         let c = match c {
             '？' => '?',
             '！' => '!',
             c => c,
         };
-        let this = Kind::of(c);
-        if this != kind {
-            flush(kind, &run, found);
-            run.clear();
-            kind = this;
+        let kind = Kind::of(c);
+        let times = if (kind, c) == (last.0, last.1) { last.2 + 1 } else { 1 };
+        if kind != last.0 {
+            runs.push((kind, String::new()));
         }
         // Three are enough of anything: 66666 is 666.
-        if !run.ends_with(&[c; 3]) {
+        if let Some((_, run)) = runs.last_mut()
+            && times <= 3
+        {
             run.push(c);
         }
+        last = (kind, c, times);
     }
-    flush(kind, &run, found);
 }
 
-fn flush(kind: Kind, run: &[char], found: &mut HashSet<String>) {
-    let is_one_character = run.iter().all(|c| *c == run[0]);
+/// The candidates of a run; some come more than once.
+fn candidates<'r>(kind: Kind, run: &'r str, mut each: impl FnMut(&'r str)) {
+    let is_one_character = run.chars().all(|c| run.starts_with(c));
     let is_whole = match kind {
         // One question mark is punctuation; more are an opinion.
         Kind::Mark | Kind::Wide => is_one_character,
-        Kind::Latin => true,
+        Kind::Latin | Kind::Emote => true,
         Kind::Other => return,
     };
-    if run.len() < 2 {
+    if run.chars().nth(1).is_none() {
         return;
     }
     if is_whole {
-        found.insert(run.iter().collect());
+        each(run);
     } else if kind == Kind::Wide {
-        for length in 2..=LONGEST.min(run.len()) {
-            found.extend(run.windows(length).map(|run| run.iter().collect::<String>()));
+        for (from, _) in run.char_indices() {
+            let ends = run[from..].char_indices().map(|(at, c)| from + at + c.len_utf8());
+            ends.take(LONGEST).skip(1).for_each(|to| each(&run[from..to]));
         }
     }
 }
@@ -141,6 +157,7 @@ enum Kind {
     Wide,
     /// Question and exclamation marks.
     Mark,
+    Emote,
     Other,
 }
 

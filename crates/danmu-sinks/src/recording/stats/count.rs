@@ -34,9 +34,8 @@ pub(super) struct Counter {
     clock: Clock,
     pub(super) total: Totals,
     room_places: HashMap<RoomId, u32>,
+    last_room: Option<(RoomId, u32)>,
     pub(super) rooms: Vec<(RoomId, Totals)>,
-    /// Messages by room and type.
-    pub(super) room_types: HashMap<(u32, u32), u64>,
     pub(super) types: Tally<Counts>,
     pub(super) people: People,
     pub(super) gifts: HashMap<(GiftKind, u64), GiftStats>,
@@ -53,6 +52,10 @@ pub(super) struct Totals {
     pub(super) hours: BTreeMap<i64, Counts>,
     pub(super) second: Meter,
     pub(super) minute: Meter,
+    /// Messages of the types in the first places, which are nearly all,
+    common_kinds: Vec<u64>,
+    /// and of the others.
+    rare_kinds: HashMap<u32, u64>,
     /// The hour under way, which is not yet in `hours`.
     hour: (i64, Counts),
 }
@@ -64,6 +67,8 @@ impl Default for Totals {
             hours: BTreeMap::new(),
             second: Meter::new(SECOND_US),
             minute: Meter::new(60 * SECOND_US),
+            common_kinds: Vec::new(),
+            rare_kinds: HashMap::new(),
             hour: Default::default(),
         }
     }
@@ -82,6 +87,25 @@ impl Totals {
         &mut self.hour.1
     }
 
+    fn of_kind(&mut self, kind: u32) {
+        const COMMON: u32 = 64;
+        if kind >= COMMON {
+            *self.rare_kinds.entry(kind).or_default() += 1;
+            return;
+        }
+        let kind = kind as usize;
+        if kind >= self.common_kinds.len() {
+            self.common_kinds.resize(kind + 1, 0);
+        }
+        self.common_kinds[kind] += 1;
+    }
+
+    /// Places of types, and how many messages are of each.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = (u32, u64)> {
+        let common = (0..).zip(self.common_kinds.iter().copied()).filter(|(_, messages)| *messages > 0);
+        common.chain(self.rare_kinds.iter().map(|(kind, messages)| (*kind, *messages)))
+    }
+
     pub(super) fn close_hour(&mut self) {
         let (hour_us, counts) = std::mem::take(&mut self.hour);
         if counts.messages > 0 {
@@ -98,8 +122,8 @@ impl Counter {
             clock: Clock { zone: options.zone.clone(), hour: (0, 0) },
             total: Totals::default(),
             room_places: HashMap::new(),
+            last_room: None,
             rooms: Vec::new(),
-            room_types: HashMap::new(),
             types: Tally::default(),
             people: People::default(),
             gifts: HashMap::new(),
@@ -129,7 +153,7 @@ impl Counter {
         let kind = std::str::from_utf8(message.kind).ok().and_then(|kind| self.types.place(kind));
         if let Some(kind) = kind {
             *self.types.at(kind) += &one;
-            *self.room_types.entry((room, kind)).or_default() += 1;
+            self.rooms[room as usize].1.of_kind(kind);
         }
         let hour = self.total.message(at_us, hour_us, &one);
         let room_hour = self.rooms[room as usize].1.message(at_us, hour_us, &one);
@@ -148,11 +172,15 @@ impl Counter {
     }
 
     fn room(&mut self, room: RoomId) -> u32 {
+        if let Some((_, place)) = self.last_room.filter(|(last, _)| *last == room) {
+            return place;
+        }
         let next = self.rooms.len() as u32;
         let place = *self.room_places.entry(room).or_insert(next);
         if place == next {
             self.rooms.push((room, Totals::default()));
         }
+        self.last_room = Some((room, place));
         place
     }
 
@@ -241,9 +269,8 @@ impl Counter {
         const OPENS: &str = "[emot:";
         /// Longer ones are no emotes.
         const LONGEST: usize = 32;
-        let Some(text) = text.and_then(|text| std::str::from_utf8(text).ok()).filter(|text| text.contains('[')) else {
-            return;
-        };
+        let text = text.filter(|text| text.contains(&b'[')).and_then(|text| std::str::from_utf8(text).ok());
+        let Some(text) = text else { return };
         let mut seen = Vec::new();
         for part in text.split(OPENS).skip(1) {
             let Some((name, _)) = part.split_once(']') else { continue };

@@ -26,7 +26,8 @@ pub struct Rate {
 #[derive(Clone, Debug)]
 pub(super) struct Meter {
     width_us: i64,
-    bucket: i64,
+    /// From when until when the bucket under way is.
+    bucket: (i64, i64),
     count: u64,
     peak: (u64, i64),
     /// Count → how many buckets had it.
@@ -35,14 +36,14 @@ pub(super) struct Meter {
 
 impl Meter {
     pub(super) const fn new(width_us: i64) -> Self {
-        Self { width_us, bucket: i64::MIN, count: 0, peak: (0, 0), buckets: BTreeMap::new() }
+        Self { width_us, bucket: (0, 0), count: 0, peak: (0, 0), buckets: BTreeMap::new() }
     }
 
     pub(super) fn message(&mut self, at_us: i64) {
-        let bucket = at_us.div_euclid(self.width_us);
-        if bucket != self.bucket {
+        if at_us < self.bucket.0 || at_us >= self.bucket.1 {
             self.close();
-            self.bucket = bucket;
+            let from_us = at_us.div_euclid(self.width_us).saturating_mul(self.width_us);
+            self.bucket = (from_us, from_us.saturating_add(self.width_us));
         }
         self.count += 1;
     }
@@ -52,7 +53,7 @@ impl Meter {
             return;
         }
         if self.count > self.peak.0 {
-            self.peak = (self.count, self.bucket.saturating_mul(self.width_us));
+            self.peak = (self.count, self.bucket.0);
         }
         *self.buckets.entry(self.count).or_default() += 1;
         self.count = 0;

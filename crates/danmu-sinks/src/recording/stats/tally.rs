@@ -6,12 +6,17 @@ use std::collections::HashMap;
 #[derive(Debug)]
 pub(super) struct Tally<T> {
     index: HashMap<Box<str>, u32>,
+    /// The first names: nearly all of what comes is one of them, and found without a hash.
+    first: Vec<Box<str>>,
     things: Vec<T>,
 }
 
+/// So many names are the first.
+const FIRST: usize = 6;
+
 impl<T> Default for Tally<T> {
     fn default() -> Self {
-        Self { index: HashMap::new(), things: Vec::new() }
+        Self { index: HashMap::new(), first: Vec::new(), things: Vec::new() }
     }
 }
 
@@ -21,6 +26,9 @@ impl<T: Default> Tally<T> {
 
     /// The place of a name; a new one if there is room for it.
     pub(super) fn place(&mut self, name: &str) -> Option<u32> {
+        if let Some(place) = self.first.iter().position(|first| **first == *name) {
+            return Some(place as u32);
+        }
         if let Some(place) = self.index.get(name) {
             return Some(*place);
         }
@@ -29,6 +37,9 @@ impl<T: Default> Tally<T> {
         }
         let place = self.things.len() as u32;
         self.index.insert(name.into(), place);
+        if self.first.len() < FIRST {
+            self.first.push(name.into());
+        }
         self.things.push(T::default());
         Some(place)
     }
