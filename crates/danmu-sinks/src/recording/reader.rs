@@ -191,7 +191,8 @@ impl Recording {
 
     /// The ids of the messages that were received in the filter's time, first to one past the last.
     pub(crate) fn ids(&self, filter: &Filter) -> Result<(i64, i64), ReadError> {
-        let ends = "SELECT coalesce(min(id), 1), coalesce(max(id), 0) + 1 FROM message";
+        // Each asked on its own, or SQLite looks at every row.
+        let ends = "SELECT coalesce((SELECT min(id) FROM message), 1), coalesce((SELECT max(id) FROM message), 0) + 1";
         let (first, end) = self.conn.query_row(ends, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let since = filter.since_us.map_or(Ok(first), |since_us| self.first_since(since_us, first, end))?;
         let until = filter.until_us.map_or(Ok(end), |until_us| self.first_since(until_us, first, end))?;
