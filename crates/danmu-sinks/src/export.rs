@@ -6,6 +6,7 @@
 //!
 //! Memory does not grow with the recording. A format that has to know a number beforehand has a first pass count it.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
@@ -222,22 +223,19 @@ fn count(
     options: &ExportOptions,
     format: &Format,
     rows: &Rows<'_>,
-) -> Result<Vec<u64>, ExportError> {
-    let mut counts = Vec::new();
+) -> Result<BTreeMap<usize, u64>, ExportError> {
+    let mut counts = BTreeMap::new();
     let mut plan = None;
     let mut last = None;
     rows.each(format, |row| {
         let plan = planned(&mut plan, recording, options, &row)?;
         let file = plan.number_of(row.received_us);
-        if counts.len() <= file {
-            counts.resize(file + 1, 0);
-        }
         if last.as_ref().is_none_or(|(known, _)| *known != file) {
             last = Some(plan.file_of(row.received_us));
         }
         let counts_it =
             format.counted.zip(last.as_ref()).is_some_and(|(counts, (_, opening))| counts(&row.entry(), opening));
-        counts[file] += u64::from(counts_it);
+        *counts.entry(file).or_default() += u64::from(counts_it);
         Ok(())
     })?;
     Ok(counts)
@@ -246,7 +244,7 @@ fn count(
 /// The files of an export, of which one is open.
 struct Files<'b, 'a> {
     format: &'b Format,
-    counts: Vec<u64>,
+    counts: BTreeMap<usize, u64>,
     begin: &'b mut dyn FnMut(usize) -> Result<Output<'a>, ExportError>,
     open: Option<(usize, Box<dyn Sink + 'a>)>,
 }
@@ -262,7 +260,7 @@ impl<'a> Files<'_, 'a> {
                     sink.finish()?;
                 }
                 let (_, mut opening) = plan.file_of(time_us);
-                opening.count = Some(self.counts.get(number).copied().unwrap_or(0));
+                opening.count = Some(self.counts.get(&number).copied().unwrap_or(0));
                 (number, (self.format.open)((self.begin)(number)?, &opening)?)
             }
         };

@@ -62,7 +62,7 @@ impl Sink for JsonLines<'_> {
     fn message(&mut self, entry: &Entry<'_>) -> Result<(), SinkError> {
         self.line.clear();
         let payload = entry.payload.filter(|_| self.fields);
-        write_message(&mut self.line, &Entry { payload, ..*entry })?;
+        push_message(&mut self.line, &Entry { payload, ..*entry })?;
         Ok(self.out.write_all(&self.line)?)
     }
 
@@ -81,8 +81,22 @@ impl Sink for JsonLines<'_> {
 
 /// Writes a message as one line, line break included.
 pub fn write_message(out: &mut impl Write, entry: &Entry<'_>) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, &Message(entry))?;
-    out.write_all(b"\n")
+    let mut line = Vec::with_capacity(1024);
+    push_message(&mut line, entry)?;
+    out.write_all(&line)
+}
+
+fn push_message(line: &mut Vec<u8>, entry: &Entry<'_>) -> io::Result<()> {
+    serde_json::to_writer(&mut *line, &Message(entry))?;
+    if let Some(payload) = entry.payload {
+        // Once more open: there is always something in it.
+        line.pop();
+        line.extend_from_slice(b",\"fields\":");
+        push_fields(line, Fields::new(payload))?;
+        line.push(b'}');
+    }
+    line.push(b'\n');
+    Ok(())
 }
 
 /// Writes an event as one line, line break included.
@@ -93,7 +107,7 @@ pub fn write_event(out: &mut impl Write, event: &Event) -> io::Result<()> {
 
 /// What `fields` of a message holds, if its payload was kept.
 pub(super) fn fields(entry: &Entry<'_>) -> Option<serde_json::Value> {
-    serde_json::to_value(Pairs(Fields::new(entry.payload?))).ok()
+    serde_json::to_value(Grouped::of(Fields::new(entry.payload?))).ok()
 }
 
 /// The version of this schema: it changes when a key changes its meaning, not when one is added.
@@ -120,6 +134,7 @@ impl<S: Serializer> Map<S> {
     }
 }
 
+/// A message but for its `fields`.
 struct Message<'a>(&'a Entry<'a>);
 
 impl Serialize for Message<'_> {
@@ -143,7 +158,6 @@ impl Serialize for Message<'_> {
         for (key, flag) in [("foreign", Flags::FOREIGN), ("suspect", Flags::SUSPECT), ("lossy", Flags::LOSSY)] {
             map.add_some(key, summary.flags.has(flag).then_some(true))?;
         }
-        map.add_some("fields", entry.payload.map(|payload| Pairs(Fields::new(payload))))?;
         map.end()
     }
 }
@@ -274,21 +288,39 @@ impl Serialize for Time {
     }
 }
 
-/// The pairs of a payload.
-struct Pairs<'a>(Fields<'a>);
-
-impl Serialize for Pairs<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if may_repeat(self.0) {
-            return Grouped::of(self.0).serialize(serializer);
-        }
-        // Almost always: straight from the payload into the line.
-        let mut map = serializer.serialize_map(None)?;
-        for (key, value) in self.0.pairs() {
-            map.serialize_entry(&key.text(), &value.text())?;
-        }
-        map.end()
+/// Appends the pairs of a payload, as [`Grouped`] writes them.
+fn push_fields(line: &mut Vec<u8>, fields: Fields<'_>) -> io::Result<()> {
+    if may_repeat(fields) {
+        return Ok(serde_json::to_writer(line, &Grouped::of(fields))?);
     }
+    // Almost always: straight from the payload into the line.
+    let mut before = b'{';
+    for (key, value) in fields.pairs() {
+        line.push(before);
+        before = b',';
+        push_text(line, key)?;
+        line.push(b':');
+        push_text(line, value)?;
+    }
+    if before == b'{' {
+        line.push(before);
+    }
+    line.push(b'}');
+    Ok(())
+}
+
+/// Appends text of a payload that is UTF-8. Most of it is as plain in JSON as it was there.
+fn push_text(line: &mut Vec<u8>, value: stt::Value<'_>) -> io::Result<()> {
+    let raw = value.raw();
+    // Looks at all of it: without a way out, the compiler looks at many bytes at once.
+    let is_plain = raw.iter().fold(true, |plain, byte| plain & !matches!(byte, ..0x20 | b'"' | b'\\' | b'@'));
+    if !is_plain {
+        return Ok(serde_json::to_writer(line, &value.text())?);
+    }
+    line.push(b'"');
+    line.extend_from_slice(raw);
+    line.push(b'"');
+    Ok(())
 }
 
 /// Whether a key may stand here twice. `false` is certain; `true` is right for all payloads that have one and for one in
@@ -427,10 +459,11 @@ mod tests {
         }
 
         #[test]
-        fn pairs_are_the_same_whether_they_were_looked_at_for_repeats_or_not(payload in "([a-c@SA]{0,3}@=[a/@]{0,3}/){0,6}") {
+        fn pairs_are_the_same_whether_they_were_looked_at_for_repeats_or_not(payload in "([a-c@SA\"]{0,3}@=[a/@\"\\\\\n\u{7f}主]{0,3}/){0,6}") {
             let fields = Fields::new(payload.as_bytes());
-            let written = serde_json::to_string(&Pairs(fields)).unwrap();
-            prop_assert_eq!(written, serde_json::to_string(&Grouped::of(fields)).unwrap());
+            let mut written = Vec::new();
+            push_fields(&mut written, fields).unwrap();
+            prop_assert_eq!(String::from_utf8(written).unwrap(), serde_json::to_string(&Grouped::of(fields)).unwrap());
         }
     }
 }

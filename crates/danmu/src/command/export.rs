@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use danmu_sinks::export::split::Split;
@@ -47,10 +48,11 @@ pub(crate) struct Export {
     /// Several files, NAME.001.EXT and on: one for each such time, after each gap (gap), or from each start of the stream (live)
     #[arg(long, value_name = "DURATION", value_parser = split)]
     split: Option<Split>,
-    /// The same text, or the same gift from the same giver, within this time is one, with how many there were [default: 10s]
+    /// The same text, or the same gift from the same giver, within this time is one, with how many there were (10s if none is
+    /// given)
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, num_args = 0..=1, require_equals = true,
           default_missing_value = "10s")]
-    merge_repeats: Option<std::time::Duration>,
+    merge_repeats: Option<Duration>,
     /// Pseudonyms for people: the same in all of this export, others in the next
     #[arg(long)]
     anonymize: bool,
@@ -101,6 +103,9 @@ pub(crate) fn split(text: &str) -> Result<Split, String> {
         "live" => Ok(Split::Live),
         text => {
             let every = duration::parse(text).map_err(|error| format!("{error}, gap or live"))?;
+            if every < Duration::from_secs(1) {
+                return Err(format!("{text:?} would be a file for every few messages; write 1s or more"));
+            }
             Ok(Split::Every(i64::try_from(every.as_micros()).unwrap_or(i64::MAX)))
         }
     }
@@ -204,6 +209,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_formats_take_are_options_and_each_option_is_for_some_format() {
+        let command = <Export as clap::Args>::augment_args(clap::Command::new("export"));
+        let taken: Vec<_> = FORMATS.iter().flat_map(|format| format.takes).collect();
+        for option in &taken {
+            assert!(command.get_arguments().any(|argument| argument.get_long() == Some(option)), "--{option}");
+        }
+        let words = ["export", "x.db", "-o", "x.xml"];
+        let matches = command.try_get_matches_from(words).unwrap();
+        let export = <Export as clap::FromArgMatches>::from_arg_matches(&matches).unwrap();
+        for (option, is_given) in export.look.given() {
+            assert!(!is_given && taken.contains(&&option), "--{option}");
+        }
+    }
+
+    #[test]
     fn offsets_are_seconds_or_durations_with_a_sign() {
         let ms = |text| offset(text).map(|offset| offset.as_millis());
         for (text, expected) in [("3.5", 3500), ("-90", -90_000), ("+2", 2000), ("-1m30s", -90_000), ("250ms", 250)] {
@@ -222,5 +242,6 @@ mod tests {
         assert!(start("late").is_err_and(|error| error.contains("first or live")));
         assert_eq!([split("gap"), split("90s")], [Ok(Split::Gap), Ok(Split::Every(90_000_000))]);
         assert!(split("often").is_err_and(|error| error.contains("gap or live")));
+        assert!(split("1ms").is_err_and(|error| error.contains("write 1s or more")));
     }
 }
