@@ -72,7 +72,8 @@ pub enum Event {
         /// When there was room again.
         to_us: i64,
     },
-    /// Messages that a link heard, but another one before: they were passed on once. Told about once a second.
+    /// Messages that a link heard, but another one before: they were passed on once. Told when the link says
+    /// something more, but at most once a second, and at its end.
     Duplicates {
         /// The room.
         room: RoomId,

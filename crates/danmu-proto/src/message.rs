@@ -228,7 +228,7 @@ pub fn id(payload: &[u8]) -> Option<Cow<'_, str>> {
         // Every `/` is the end of a pair, since in text it is escaped: what is found is a key.
         let pairs = &payload[CHAT.len() - 1..];
         let value = &pairs[CID.find(pairs)? + CID.needle().len()..];
-        Value::unchecked(&value[..memchr(b'/', value).unwrap_or(value.len())])
+        Value::new(&value[..memchr(b'/', value).unwrap_or(value.len())])
     } else if !payload.starts_with(TYPE) && kind(payload) == "chatmsg" {
         stt::first(Value::unchecked(payload), "cid")
     } else {

@@ -13,6 +13,7 @@ use danmu_sinks::Types;
 use crate::duration;
 use crate::network::Network;
 use crate::printer::Printer;
+use crate::signal::Stop;
 
 /// The longest time to close all rooms: a moment for the logouts, and for servers to answer them.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(3);
@@ -91,11 +92,12 @@ impl Capture {
         Ok(config)
     }
 
-    /// The rooms to capture, each once, as of now: those of the command line, then those of the file.
+    /// The rooms to capture, each once, as of now: those of the command line, then those of the file. `None` if the user
+    /// wants to end before that is known.
     ///
     /// # Errors
     /// The file cannot be read, a line of it is no room, or a name cannot be resolved.
-    pub(crate) fn wanted(&self, printer: &mut Printer) -> anyhow::Result<Vec<RoomId>> {
+    pub(crate) fn wanted(&self, stop: &Stop, printer: &mut Printer) -> anyhow::Result<Option<Vec<RoomId>>> {
         let mut names = self.rooms.clone();
         if let Some(file) = &self.rooms_file {
             let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
@@ -104,7 +106,7 @@ impl Capture {
         if names.is_empty() {
             bail!("there is no room to capture");
         }
-        self.network.resolve(&names, printer)
+        self.network.resolve(&names, stop, printer)
     }
 }
 

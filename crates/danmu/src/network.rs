@@ -3,15 +3,17 @@
 use std::env;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context;
 use danmu_client::config::Family;
-use danmu_client::directory::{Directory, How, LookupError, Options, RoomName};
+use danmu_client::directory::{Directory, How, LookupError, Options, Resolved, RoomName};
 use danmu_client::proxy::Proxy;
 use danmu_client::tls::Ca;
 use danmu_client::{Config, Endpoint, RoomId};
 
 use crate::printer::Printer;
+use crate::signal::Stop;
 
 /// Options for how to reach Douyu.
 #[derive(Clone, clap::Args, Debug, Default)]
@@ -80,16 +82,29 @@ impl Network {
         !self.no_resolve && (self.server.is_empty() || self.api.is_some())
     }
 
-    /// The rooms that these names mean, each once. A look-up that fails is a warning if the name is a number.
+    /// The rooms that these names mean, each once; `None` if the user wants to end before that is known. A look-up that
+    /// fails is a warning if the name is a number.
     ///
     /// # Errors
     /// There is no such room, or no telling which it is.
-    pub(crate) fn resolve(&self, names: &[RoomName], printer: &mut Printer) -> anyhow::Result<Vec<RoomId>> {
-        let directory = self.may_ask().then(|| self.directory()).transpose()?;
+    pub(crate) fn resolve(
+        &self,
+        names: &[RoomName],
+        stop: &Stop,
+        printer: &mut Printer,
+    ) -> anyhow::Result<Option<Vec<RoomId>>> {
+        let directory = self.may_ask().then(|| self.directory()).transpose()?.map(Arc::new);
         let mut rooms = Vec::new();
         for name in names {
             let room = match (&directory, name.number()) {
-                (Some(directory), number) => resolve(directory, name, number, printer)?,
+                (Some(directory), number) => {
+                    let (asked, directory) = (name.clone(), Arc::clone(directory));
+                    let answer = stop.unless_asked(move || directory.resolve(&asked));
+                    match answer.context("cannot start a thread to look rooms up")? {
+                        Some(answer) => resolved(name, number, answer, printer)?,
+                        None => return Ok(None),
+                    }
+                }
                 (None, Some(number)) => number,
                 (None, None) => anyhow::bail!(
                     "{name} is no room number, and nobody was to be asked which room it is; leave out {}",
@@ -100,17 +115,18 @@ impl Network {
                 rooms.push(room);
             }
         }
-        Ok(rooms)
+        Ok(Some(rooms))
     }
 }
 
-fn resolve(
-    directory: &Directory,
+/// The room that an answer means, and what there is to say about it.
+fn resolved(
     name: &RoomName,
     number: Option<RoomId>,
+    answer: Result<Resolved, LookupError>,
     printer: &mut Printer,
 ) -> Result<RoomId, LookupError> {
-    match (directory.resolve(name), number) {
+    match (answer, number) {
         (Ok(resolved), _) => {
             if resolved.how == How::Unchecked {
                 printer.warn(format_args!("room {}: nobody could say whether this is its real number", resolved.room));

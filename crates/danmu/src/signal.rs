@@ -3,9 +3,15 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
+
+/// How often to look whether to end.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Whether the user wants the program to end.
 #[derive(Clone, Debug)]
@@ -26,9 +32,35 @@ impl Stop {
         Ok(Self(asked))
     }
 
+    /// For who lets signals kill, as they do by themselves.
+    pub(crate) fn never() -> Self {
+        Self(Arc::default())
+    }
+
     /// Whether it was asked for.
     pub(crate) fn asked(&self) -> bool {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// What `work` gives, unless the user wants the program to end before that: then nobody waits for it any longer.
+    ///
+    /// # Errors
+    /// The system has no thread for it.
+    pub(crate) fn unless_asked<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<Option<T>> {
+        let (done, outcome) = mpsc::channel();
+        // Nobody may be there to hear of it.
+        thread::Builder::new().name("danmu-wait".to_owned()).spawn(move || drop(done.send(work())))?;
+        while !self.asked() {
+            match outcome.recv_timeout(LOOK) {
+                Ok(outcome) => return Ok(Some(outcome)),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("it panicked")),
+            }
+        }
+        Ok(None)
     }
 }
 

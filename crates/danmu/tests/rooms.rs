@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use support::{eventually, plays, run, signal, start, talks, url, wait};
@@ -180,4 +181,22 @@ fn doctor_without_a_way_says_so_and_fails() {
     let told = run(&["doctor", "9999", "--server", &format!("tcp://{closed}")]);
     assert_eq!(told.code, 4);
     assert!(told.out.contains("No chat server can be reached"), "{}", told.out);
+}
+
+#[test]
+fn ctrl_c_ends_it_also_while_a_room_is_being_looked_up() {
+    // Takes every question, and answers none.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let api = format!("http://{}", listener.local_addr().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let db = folder.path().join("x.db");
+    for command in [&["watch", "lpl"][..], &["record", "lpl", "-o", db.to_str().unwrap()]] {
+        let child = start(&[command, &["--api", &api]].concat());
+        let _asks = listener.accept().unwrap();
+        let begun = Instant::now();
+        signal(&child, "-INT");
+        assert_eq!(wait(child).code, 0);
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    }
+    assert!(!db.exists(), "nothing was begun");
 }

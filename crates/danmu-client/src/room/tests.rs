@@ -172,3 +172,73 @@ async fn patience_may_be_without_end() {
     let (mut events, _stops) = open(&server, 1, config);
     timeout(S(2), until_joined(&mut events, 1)).await.expect("no panic on the way");
 }
+
+/// A server whose side of each connection is the test's.
+#[derive(Clone)]
+struct Hand(tokio::sync::mpsc::UnboundedSender<DuplexStream>);
+
+impl Dial for Hand {
+    type Io = DuplexStream;
+
+    async fn dial(&self, _: &Endpoint) -> Result<DuplexStream, DialError> {
+        let (near, mut far) = duplex(1 << 20);
+        let mut answer = Vec::new();
+        packet::encode(Sender::Server, b"type@=loginres/", &mut answer);
+        far.write_all(&answer).await.unwrap();
+        self.0.send(far).unwrap();
+        Ok(near)
+    }
+}
+
+fn chat(n: usize, len: usize) -> Vec<u8> {
+    let mut wire = Vec::new();
+    packet::encode(Sender::Server, format!("type@=dgb/n@={n}/{}", "x".repeat(len)).as_bytes(), &mut wire);
+    wire
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_stood_still_looks_at_what_came_before_it_speaks_of_silence() {
+    let (hand, mut far) = tokio::sync::mpsc::unbounded_channel();
+    let mut room = Room::open_with(RoomId::new(1).unwrap(), Config::default(), Hand(hand));
+    let mut far = far.recv().await.unwrap();
+    while !matches!(room.next().await, Some(Event::Joined { .. })) {}
+    // Something comes, and by the time that the link's turn comes, all its deadlines are long over.
+    far.write_all(&chat(1, 0)).await.unwrap();
+    tokio::time::advance(S(1000)).await;
+    let heard = loop {
+        match room.next().await {
+            Some(Event::Records(records)) if records.messages().count() > 0 => break true,
+            Some(Event::Lost { .. }) => break false,
+            _ => {}
+        }
+    };
+    assert!(heard, "it was taken for dead");
+    let lost = async { while !matches!(room.next().await, Some(Event::Lost { .. })) {} };
+    assert!(timeout(S(99), lost).await.is_err(), "silence counts from here");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_is_overshot_by_one_read_however_many_rooms_there_are() {
+    let (hand, mut fars) = tokio::sync::mpsc::unbounded_channel();
+    let config = Config { blocked: Duration::MAX, connects_per_second: 1000, ..Config::default() };
+    let shared = Arc::new(Shared::new(Hand(hand), config));
+    let hub = Arc::new(Hub::default());
+    let limit = 1 << 20;
+    let mut events = hub.subscribe(Overflow::Wait, limit);
+    let mut kept = Vec::new();
+    for room in 1..=100 {
+        let (stop, stopped) = watch::channel(false);
+        let room = RoomId::new(room).unwrap();
+        tokio::spawn(keep_open(room, Arc::clone(&shared), Arc::clone(&hub), Merge::new(0), stopped));
+        let mut far = fars.recv().await.unwrap();
+        // More than one read takes, ten times as much in all as there is room for.
+        far.write_all(&chat(1, 100_000)).await.unwrap();
+        kept.push((far, stop));
+    }
+    sleep(S(10)).await;
+    let mut waiting = 0;
+    while let Ok(event) = events.wait(Duration::ZERO) {
+        waiting += event.size_bytes();
+    }
+    assert!((limit..limit + 220_000).contains(&waiting), "{waiting} bytes wait");
+}

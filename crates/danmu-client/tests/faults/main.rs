@@ -9,7 +9,9 @@ mod back_pressure;
 mod network;
 mod peers;
 mod reconnect;
+mod standby;
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use danmu_client::dial::{Dial, DialError};
-use danmu_client::{Clock, Config, Endpoint, Event, Lost, Room, RoomId};
+use danmu_client::{Clock, Config, Endpoint, Event, LinkId, Lost, Room, RoomId};
 use danmu_proto::{PacketDecoder, Sender, packet};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::sleep;
@@ -58,9 +60,14 @@ impl Network {
             let (handle, number, log) = (Arc::clone(&handle), Arc::clone(&number), log.clone());
             async move {
                 let listener = TcpListener::bind("0.0.0.0:8601").await?;
+                let other = TcpListener::bind("0.0.0.0:8602").await?;
                 loop {
-                    let (io, _) = listener.accept().await?;
+                    let (io, _) = tokio::select! {
+                        accepted = listener.accept() => accepted?,
+                        accepted = other.accept() => accepted?,
+                    };
                     log.add("connect");
+                    log.add(&format!("connect {}", io.local_addr()?.port()));
                     let peer = Peer::new(io, log.clone());
                     tokio::spawn(handle(peer, number.fetch_add(1, Ordering::Relaxed)));
                 }

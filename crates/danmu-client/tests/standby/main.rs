@@ -199,6 +199,7 @@ proptest! {
                 _ => drop(naive.hears(*link, now, gift(kind).as_bytes(), None)),
             }
         }
+        prop_assert!(naive.size_bytes() < 1 << 20);
     }
 }
 

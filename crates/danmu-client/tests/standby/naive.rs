@@ -14,6 +14,8 @@ const ID: (Duration, Duration) = (Duration::from_secs(120), Duration::from_secs(
 /// A message that was passed on.
 struct Passed {
     at: Instant,
+    is_chat: bool,
+    /// Or the id, of chat.
     payload: Vec<u8>,
     /// Who listened then.
     listeners: HashSet<LinkId>,
@@ -42,13 +44,17 @@ impl Naive {
         self.links.remove(&link);
     }
 
+    pub(crate) fn size_bytes(&self) -> usize {
+        self.merge.size_bytes()
+    }
+
     /// Whether it is new, which both must agree on. `id` is the message's, if it has one.
     pub(crate) fn hears(&mut self, link: LinkId, now: Instant, payload: &[u8], id: Option<&[u8]>) -> bool {
         let is_new = self.merge.news(link, now)(payload);
         let shown = String::from_utf8_lossy(payload);
-        if id.is_some() {
-            // The whole payload may differ: only the id counts, which all that a script says of it has in it.
-            let last = self.passed.iter().rfind(|passed| passed.payload == id.unwrap_or_default());
+        if let Some(id) = id {
+            // The rest of the message does not matter.
+            let last = self.passed.iter().rfind(|passed| passed.is_chat && passed.payload == id);
             match last.map(|passed| now - passed.at) {
                 Some(age) if age < ID.0 => assert!(!is_new, "{shown} was heard {age:?} ago, and is new for {link}"),
                 Some(age) if age < ID.1 => {}
@@ -56,7 +62,8 @@ impl Naive {
             }
         } else {
             let echo = self.passed.iter_mut().find(|passed| {
-                passed.payload == payload
+                !passed.is_chat
+                    && passed.payload == payload
                     && now - passed.at <= ECHO
                     && passed.listeners.contains(&link)
                     && !passed.heard_by.contains(&link)
@@ -67,8 +74,8 @@ impl Naive {
             }
         }
         if is_new {
-            let payload = id.unwrap_or(payload).to_vec();
-            self.passed.push(Passed { at: now, payload, listeners: self.links.clone(), heard_by: [link].into() });
+            let (payload, listeners) = (id.unwrap_or(payload).to_vec(), self.links.clone());
+            self.passed.push(Passed { at: now, is_chat: id.is_some(), payload, listeners, heard_by: [link].into() });
         }
         is_new
     }

@@ -39,6 +39,26 @@ fn what_was_committed_comes_back_exactly() {
 }
 
 #[test]
+fn ids_of_what_was_heard_a_moment_ago_are_known_to_the_next_run() {
+    let (_folder, path) = folder();
+    let chat = |id: &str| format!("type@=chatmsg/rid@=9999/txt@=x/cid@={id}/");
+    let hex = |n: u32| format!("{n:032x}");
+    let mut recorder = listening(&path, NOON);
+    recorder.records(&heard(LINK, room(9999), NOON, &[chat(&hex(1))]));
+    let payloads = [chat(&hex(2)), chat("ABC"), chat("a@Sb"), "type@=dgb/".to_owned(), chat("")];
+    recorder.records(&heard(LINK, room(9999), NOON + SECOND, &payloads));
+    recorder.commit(NOON + SECOND).unwrap();
+    // A crash: nothing is finished.
+    drop(recorder);
+    let recorder = Recorder::open(&path, RecorderOptions::default(), NOON + 2 * SECOND).unwrap();
+    let recent = recorder.recent_ids(NOON + 1).unwrap();
+    assert_eq!(recent.keys().collect::<Vec<_>>(), [&room(9999)]);
+    assert_eq!(recent[&room(9999)], ["a/b".to_owned(), "ABC".to_owned(), hex(2)], "newest first");
+    assert_eq!(recorder.recent_ids(NOON).unwrap()[&room(9999)].len(), 4);
+    assert!(recorder.recent_ids(NOON + 2 * SECOND).unwrap().is_empty());
+}
+
+#[test]
 fn genuine_messages_come_back_exactly_and_once() {
     let Some(payloads) = samples() else { return };
     let (_folder, path) = folder();

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use crate::exit::Exit;
 use crate::network::Network;
 use crate::printer::Printer;
+use crate::signal::Stop;
 use crate::text::safe;
 
 /// How long to listen to a room that was joined: busy ones talk several times a second.
@@ -59,8 +60,8 @@ impl Doctor {
     /// Tries everything. It is a failure if no chat server works.
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let config = self.network.config()?;
-        let room = match self.network.resolve(std::slice::from_ref(&self.room), printer) {
-            Ok(rooms) => rooms.first().copied(),
+        let room = match self.network.resolve(std::slice::from_ref(&self.room), &Stop::never(), printer) {
+            Ok(rooms) => rooms.unwrap_or_default().first().copied(),
             Err(_) => self.room.number(),
         };
         let mut checks = Vec::new();

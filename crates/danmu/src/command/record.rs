@@ -90,7 +90,7 @@ pub(crate) fn run(capture: &Capture, storage: &Storage, show: Shown, printer: &m
     let mut options = RecorderOptions::default();
     options.commit_every = storage.commit_every;
     options.raw = !storage.no_raw;
-    let wanted = capture.wanted(printer)?;
+    let Some(wanted) = capture.wanted(&stop, printer)? else { return Ok(Exit::Done) };
     let config = capture.config()?;
     let clock = config.clock.clone();
     let target = Target::new(storage.output.clone(), options, TimeZone::system());
@@ -122,8 +122,9 @@ pub(crate) fn run(capture: &Capture, storage: &Storage, show: Shown, printer: &m
     follow.until = capture.limits.until();
     let ended = follow.run(&mut shown, &stop, |printer| {
         if reload.as_ref().is_some_and(Reload::take) {
-            match capture.wanted(printer) {
-                Ok(wanted) => roster.set(&wanted),
+            match capture.wanted(&stop, printer) {
+                Ok(Some(wanted)) => roster.set(&wanted),
+                Ok(None) => {}
                 Err(error) => printer.warn(format_args!("rooms stay as they are: {}", in_one_line(&error))),
             }
         }

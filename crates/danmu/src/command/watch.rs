@@ -34,7 +34,7 @@ impl Watch {
         let raw = self.raw_text.wanted()?;
         let stop = Stop::on_signals().context("cannot listen for signals")?;
         let capture = self.capture;
-        let wanted = capture.wanted(printer)?;
+        let Some(wanted) = capture.wanted(&stop, printer)? else { return Ok(Exit::Done) };
         let mut rooms = Rooms::start(capture.config()?, 1).context("cannot start the network thread")?;
         // Programs want every message, and people the newest.
         let overflow = if self.json { Overflow::Wait } else { Overflow::DropOldest };
