@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use crate::scan::{MarkedPairs, Marker, Marks};
 use crate::stt::{self, Nested, Pairs, Value};
 
 /// The fields of one payload. Borrows from it, copies nothing, and forgets nothing.
@@ -31,7 +32,7 @@ impl<'a> Fields<'a> {
 
     /// Every field called `key`, in order.
     pub fn all(self, key: &str) -> impl Iterator<Item = Value<'a>> {
-        self.pairs().filter(move |(name, _)| name.raw() == key.as_bytes() || name.text() == key).map(|(_, value)| value)
+        self.pairs().filter(move |(name, _)| name.is(key)).map(|(_, value)| value)
     }
 
     /// A text, unescaped; empty if there is none.
@@ -67,6 +68,99 @@ impl<'a> Fields<'a> {
     /// The payload itself.
     pub const fn payload(self) -> &'a [u8] {
         self.0.raw()
+    }
+}
+
+/// Finds where all fields of a payload lie, in one pass, for who looks up many of them. Keeps its memory for the next one.
+///
+/// ```
+/// use danmu_proto::fields::Index;
+///
+/// let mut index = Index::default();
+/// let fields = index.read(b"type@=chatmsg/nn@=x/txt@=1@S2/");
+/// assert_eq!((fields.len(), &*fields.text("txt")), (3, "1/2"));
+/// let fields = index.read(b"type@=mrkl/");
+/// assert_eq!(fields.text("type"), "mrkl");
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Index(Marker);
+
+impl Index {
+    /// The fields of `payload`, which is checked as UTF-8 here, once and whole.
+    pub fn read<'a>(&mut self, payload: &'a [u8]) -> Indexed<'_, 'a> {
+        let fields = Fields::new(payload);
+        Indexed { fields, marks: self.0.mark(fields.0.source()) }
+    }
+}
+
+/// [`Fields`] of which is known where they lie: the same look-ups, for less.
+#[derive(Clone, Copy)]
+pub struct Indexed<'i, 'a> {
+    fields: Fields<'a>,
+    /// `None` if a segment is no pair, or has more than one `@=`: rare enough to be looked up as ever.
+    marks: Option<Marks<'i, 'a>>,
+}
+
+impl<'i, 'a> Indexed<'i, 'a> {
+    /// The same without the index.
+    pub const fn fields(self) -> Fields<'a> {
+        self.fields
+    }
+
+    /// How many there are, with all repeats.
+    pub fn len(self) -> usize {
+        self.marks.map_or_else(|| self.fields.pairs().count(), Marks::len)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// All pairs in order, with all repeats.
+    pub fn pairs(self) -> IndexedPairs<'i, 'a> {
+        match self.marks {
+            Some(marks) => IndexedPairs(Way::Marks(marks.pairs())),
+            None => IndexedPairs(Way::Odd(self.fields.pairs())),
+        }
+    }
+
+    /// The first field called `key`.
+    pub fn get(self, key: &str) -> Option<Value<'a>> {
+        self.pairs().find(|(name, _)| name.is(key)).map(|(_, value)| value)
+    }
+
+    /// A text, unescaped; empty if there is none.
+    pub fn text(self, key: &str) -> Cow<'a, str> {
+        self.get(key).unwrap_or_default().text()
+    }
+
+    /// A number; `None` if there is none, or if it is no number of this type.
+    pub fn number<T: FromStr>(self, key: &str) -> Option<T> {
+        self.get(key)?.number()
+    }
+}
+
+/// Iterates over `(key, value)`.
+#[derive(Clone)]
+pub struct IndexedPairs<'i, 'a>(Way<'i, 'a>);
+
+#[derive(Clone)]
+enum Way<'i, 'a> {
+    Marks(MarkedPairs<'i, 'a>),
+    Odd(Pairs<'a>),
+}
+
+impl<'a> Iterator for IndexedPairs<'_, 'a> {
+    type Item = (Value<'a>, Value<'a>);
+
+    #[expect(clippy::inline_always, reason = "a pair handed back through memory stalls who reads it")]
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.0 {
+            Way::Marks(pairs) => pairs.next().map(|(key, value)| (Value::of(key), Value::of(value))),
+            Way::Odd(pairs) => pairs.next(),
+        }
     }
 }
 

@@ -1,26 +1,34 @@
 //! Names that are known when the program is built, and the number of each: wire name → place in a view, type → message.
 //!
-//! A look-up is one multiplication and one comparison. What is looked up is a *word*: the first eight bytes of a name and
-//! its end, `@=` or `/`, as the number that they are when they are loaded at once. The word times a number that keeps all
-//! words of a table apart gives the slot; that number is sought when the program is built. Longer names are few, and
-//! compared one by one once a word is found with which they begin.
+//! A look-up is one multiplication and one comparison. The first three bytes of a name and its end, `@=` or `/`, times a
+//! number that keeps all names of a table apart, give a slot; that number is sought when the program is built. The slot
+//! holds the first eight bytes of the one name that belongs there, to be compared with those of what is looked up. Where
+//! these do not tell, for long names and such that begin alike, names are compared one by one; they are few.
 
 /// The place of what is no name of the table.
 pub(crate) const NONE: u8 = u8::MAX;
-/// The place of a word with which longer names begin.
-pub(crate) const LONG: u8 = NONE - 1;
+/// The place of what may be one of several names.
+pub(crate) const ASK: u8 = NONE - 1;
 
 /// A table of names. `SLOTS` is a power of two, far more than there are names; `END` is the length of what ends a name,
-/// one of `ENDS`.
+/// one of [`ENDS`].
 pub(crate) struct Keys<const SLOTS: usize, const END: usize> {
-    multiplier: u64,
+    multiplier: u32,
+    /// By slot: the first eight bytes of a name and its end.
     words: [u64; SLOTS],
+    /// By slot: which of the eight bytes these are.
+    masks: [u64; SLOTS],
+    /// By slot: the length of the name and its end.
+    lengths: [u8; SLOTS],
+    /// By slot.
     places: [u8; SLOTS],
     names: &'static [(&'static str, u8)],
 }
 
 /// What ends a name: one byte behind a type, two behind a key.
 const ENDS: [&[u8]; 3] = [b"", b"/", b"@="];
+/// The length of the shortest name and its end: the bytes that make the slot.
+const SHORTEST: usize = 3;
 
 /// Of the keys of a view.
 pub(crate) type ViewKeys = Keys<128, 2>;
@@ -28,159 +36,159 @@ pub(crate) type ViewKeys = Keys<128, 2>;
 pub(crate) type Kinds = Keys<1024, 1>;
 
 impl<const SLOTS: usize, const END: usize> Keys<SLOTS, END> {
-    /// The longest name that fits into a word.
-    const SHORT: usize = 8 - END;
     /// How much of the product is dropped: the slot is in its upper bits.
-    const SHIFT: u32 = u64::BITS - SLOTS.trailing_zeros();
+    const SHIFT: u32 = u32::BITS - SLOTS.trailing_zeros();
 
     /// A table of `names` and their places.
     pub(crate) const fn new(names: &'static [(&'static str, u8)]) -> Self {
         assert!(SLOTS.is_power_of_two() && names.len() < SLOTS);
-        let mut keys = Self { multiplier: 0x9E37_79B9_7F4A_7C15, words: [0; SLOTS], places: [NONE; SLOTS], names };
+        let mut keys = Self::empty(names, 0x9E37_79B9);
         while !keys.fill() {
-            // The next odd number of a long row of them: Knuth's generator.
-            keys.multiplier =
-                keys.multiplier.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814E) | 1;
-            keys.words = [0; SLOTS];
-            keys.places = [NONE; SLOTS];
+            // The next of a long row of numbers.
+            keys = Self::empty(names, keys.multiplier.wrapping_mul(0x0019_660D).wrapping_add(0x3C6E_F35F));
         }
         keys
     }
 
-    /// Puts all words into their slots; false if two want the same.
+    const fn empty(names: &'static [(&'static str, u8)], multiplier: u32) -> Self {
+        // A word that no text begins with: UTF-8 has no byte 0xff.
+        Self {
+            multiplier,
+            words: [u64::MAX; SLOTS],
+            masks: [u64::MAX; SLOTS],
+            lengths: [0; SLOTS],
+            places: [NONE; SLOTS],
+            names,
+        }
+    }
+
+    /// Puts all names into their slots; false if two that begin differently want the same.
     const fn fill(&mut self) -> bool {
         let mut at = 0;
         while at < self.names.len() {
             let (name, place) = self.names[at];
-            let word = Self::word(name.as_bytes());
+            let length = name.len() + END;
+            assert!(length >= SHORTEST && length <= u8::MAX as usize && place < ASK);
+            let (word, mask) = (word::<END>(name), low(length));
             let slot = self.slot(word);
-            let is_long = name.len() > Self::SHORT;
-            if self.words[slot] != 0 && !(is_long && self.words[slot] == word) {
-                assert!(self.words[slot] != word, "a name is given twice");
+            if self.places[slot] == NONE {
+                self.words[slot] = word;
+                self.masks[slot] = mask;
+                self.lengths[slot] = length as u8;
+                self.places[slot] = if length > 8 { ASK } else { place };
+            } else if (self.words[slot] ^ word) & low(SHORTEST) == 0 {
+                // Nothing but what both begin with is compared here, and then the names.
+                self.words[slot] &= low(SHORTEST);
+                self.masks[slot] = low(SHORTEST);
+                self.places[slot] = ASK;
+            } else {
                 return false;
             }
-            self.words[slot] = word;
-            self.places[slot] = if is_long { LONG } else { place };
             at += 1;
         }
         true
     }
 
+    #[expect(clippy::inline_always, reason = "a part of the scan's innermost loop")]
+    #[inline(always)]
     const fn slot(&self, word: u64) -> usize {
-        (word.wrapping_mul(self.multiplier) >> Self::SHIFT) as usize
+        // The shift drops all but the first three bytes from the product.
+        ((word as u32).wrapping_mul(self.multiplier << (32 - 8 * SHORTEST)) >> Self::SHIFT) as usize
     }
 
-    /// The place of a word; no branch here depends on what stands in the payload.
-    #[expect(clippy::inline_always, reason = "must become part of a function that is built for the processor")]
+    /// The place of the name with which some text begins, and the length of the name and its end. `head` are the first
+    /// eight bytes of the text. If the place is [`ASK`], [`ask`](Self::ask).
+    #[expect(clippy::inline_always, reason = "a part of the scan's innermost loop")]
     #[inline(always)]
-    const fn place_of_word(&self, word: u64) -> u8 {
-        let slot = self.slot(word);
-        if self.words[slot] == word { self.places[slot] } else { NONE }
+    pub(crate) fn find(&self, head: u64) -> Option<(u8, u32)> {
+        let slot = self.slot(head);
+        (head & self.masks[slot] == self.words[slot]).then(|| (self.places[slot], u32::from(self.lengths[slot])))
     }
 
-    /// The place of the name with which some text begins, and the length of the name. `head` are the first eight bytes of
-    /// it. If the place is [`LONG`], ask [`long`](Self::long).
-    #[expect(clippy::inline_always, reason = "must become part of a function that is built for the processor")]
-    #[inline(always)]
-    pub(crate) const fn short(&self, head: u64) -> (u8, u32) {
-        let at = zero_bytes(head ^ (EACH * ENDS[END][0] as u64));
-        // All up to the end; all eight bytes if it is not among them.
-        let end = at << (8 * (END - 1));
-        (self.place_of_word(head & (end ^ end.wrapping_sub(1))), at.trailing_zeros() / 8)
-    }
-
-    /// The same for names of any length.
-    #[cold]
-    pub(crate) fn long(&self, text: &[u8]) -> (u8, u32) {
+    /// The same by comparing names one by one.
+    pub(crate) fn ask(&self, text: &[u8]) -> Option<(u8, u32)> {
         let is_first = |name: &str| text.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(ENDS[END]));
-        let found = self.names.iter().find(|(name, _)| is_first(name));
-        found.map_or((NONE, 0), |(name, place)| (*place, name.len() as u32))
+        let (name, place) = self.names.iter().find(|(name, _)| is_first(name))?;
+        Some((*place, (name.len() + END) as u32))
     }
 
-    /// The word of a name.
-    const fn word(name: &[u8]) -> u64 {
-        let (mut word, mut at) = (0, 0);
-        while at < 8 && at < name.len() + END {
-            let byte = if at < name.len() { name[at] } else { ENDS[END][at - name.len()] };
-            word |= (byte as u64) << (8 * at);
-            at += 1;
-        }
-        word
-    }
-
-    /// The place of a name.
+    /// The place of a name, or [`NONE`].
     pub(crate) fn place(&self, name: &[u8]) -> u8 {
-        match self.place_of_word(Self::word(name)) {
-            LONG => {
-                let found = self.names.iter().find(|(known, _)| known.as_bytes() == name);
-                found.map_or(NONE, |(_, place)| *place)
-            }
-            place => place,
-        }
+        self.names.iter().find(|(known, _)| known.as_bytes() == name).map_or(NONE, |(_, place)| *place)
     }
 }
 
-/// Times a byte: that byte eight times.
-pub(crate) const EACH: u64 = u64::MAX / 255;
+/// The lowest `bytes` bytes of a word, at most all.
+const fn low(bytes: usize) -> u64 {
+    if bytes >= 8 { u64::MAX } else { (1 << (8 * bytes)) - 1 }
+}
 
-/// The highest bit of each byte that is 0; above the lowest of them, of others too.
-pub(crate) const fn zero_bytes(word: u64) -> u64 {
-    word.wrapping_sub(EACH) & !word & (EACH * 0x80)
+/// The first eight bytes of a name and its end, as the number that they are when loaded at once.
+const fn word<const END: usize>(name: &str) -> u64 {
+    let name = name.as_bytes();
+    let (mut word, mut at) = (0, 0);
+    while at < 8 && at < name.len() + END {
+        let byte = if at < name.len() { name[at] } else { ENDS[END][at - name.len()] };
+        word |= (byte as u64) << (8 * at);
+        at += 1;
+    }
+    word
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    static KEYS: Keys<16, 2> = Keys::new(&[
+    static KEYS: Keys<64, 2> = Keys::new(&[
         ("a", 0),
         ("rid", 1),
         ("sahfxy", 2),
         ("chatmsg", 3),
-        ("nickname", 4),
-        ("receive_nn", 5),
-        ("receive_uid", 6),
+        ("nick", 4),
+        ("nickname", 5),
+        ("receive_nn", 6),
+        ("receive_uid", 7),
     ]);
 
     #[test]
     fn every_name_has_its_place_and_no_other_name_has_one() {
         for (name, place) in KEYS.names {
             assert_eq!(KEYS.place(name.as_bytes()), *place, "{name}");
-            assert_eq!(of_segment(&format!("{name}@=1")), (*place, name.len() as u32), "{name}");
+            assert_eq!(found(&format!("{name}@=1")), Some((*place, name.len() as u32 + 2)), "{name}");
         }
-        for name in
-            ["", "b", "ri", "rid\0", "rids", "chatmsgs", "receive_", "receive_n", "receive_nnn", "nicknam", "\0"]
-        {
+        let others =
+            ["b", "ri", "rid\0", "rids", "chatmsgs", "receive_", "receive_n", "receive_nnn", "nicknam", "\0", "rid@"];
+        for name in others {
             assert_eq!(KEYS.place(name.as_bytes()), NONE, "{name:?}");
-            assert_eq!(of_segment(&format!("{name}@=1")).0, NONE, "{name:?}");
+            assert_eq!(found(&format!("{name}@=1")), None, "{name:?}");
         }
-        for segment in
-            ["rid@", "rid@-=1", "rid", "rid@A@=1", "rid=@=1", "chatmsg@", "chatmsg@A=1", "receive_nn", "@=rid@="]
-        {
-            assert_eq!(of_segment(segment).0, NONE, "{segment:?}");
+        for segment in ["", "rid@", "rid@-=1", "rid", "rid=@=1", "chatmsg@", "chatmsg@A=1", "receive_nn", "@=rid@="] {
+            assert_eq!(found(segment), None, "{segment:?}");
         }
     }
 
     #[test]
     fn a_type_is_found_where_it_stands() {
-        static KINDS: Kinds = Keys::new(&[("dgb", 0), ("chatmsg", 1), ("ranklist", 2), ("noble_num_info", 3)]);
-        for (text, place) in
-            [("dgb/uid@", 0), ("chatmsg/", 1), ("ranklist", LONG), ("noble_nu", LONG), ("dgb@=/ab", NONE)]
-        {
-            let head = u64::from_le_bytes(text.as_bytes().try_into().unwrap());
-            assert_eq!(KINDS.short(head).0, place, "{text}");
-        }
-        assert_eq!(KINDS.long(b"ranklist/rid@=1/"), (2, 8));
-        assert_eq!(KINDS.long(b"noble_num_info"), (NONE, 0));
+        static KINDS: Kinds =
+            Keys::new(&[("dgb", 0), ("chatmsg", 1), ("ranklist", 2), ("noble_num_info", 3), ("al", 4)]);
+        let find = |text: &[u8; 8]| KINDS.find(u64::from_le_bytes(*text)).map(|(place, _)| place);
+        assert_eq!(find(b"dgb/uid@"), Some(0));
+        assert_eq!(find(b"chatmsg/"), Some(1));
+        assert_eq!(find(b"al/rid@="), Some(4));
+        assert_eq!(find(b"ranklist"), Some(ASK));
+        assert_eq!(find(b"dgb@=/ab"), None);
+        assert_eq!(KINDS.ask(b"ranklist/rid@=1/"), Some((2, 9)));
+        assert_eq!(KINDS.ask(b"noble_num_info"), None);
         assert_eq!(KINDS.place(b"noble_num_info"), 3);
     }
 
-    fn of_segment(segment: &str) -> (u8, u32) {
+    /// What a text begins with.
+    fn found(text: &str) -> Option<(u8, u32)> {
         let mut head = [0; 8];
-        head.iter_mut().zip(segment.bytes()).for_each(|(to, byte)| *to = byte);
-        match KEYS.short(u64::from_le_bytes(head)) {
-            (LONG, _) => KEYS.long(segment.as_bytes()),
-            short => short,
+        head.iter_mut().zip(text.bytes()).for_each(|(to, byte)| *to = byte);
+        match KEYS.find(u64::from_le_bytes(head)) {
+            Some((ASK, _)) => KEYS.ask(text.as_bytes()),
+            found => found,
         }
     }
 }

@@ -53,12 +53,30 @@ macro_rules! messages {
 
             /// Reads fields.
             pub fn of(fields: Fields<'a>) -> Self {
-                enum Kind { $($variant,)* }
-                static KINDS: Kinds =
-                    Keys::new(&[$(($wire, Kind::$variant as u8), $(($also, Kind::$variant as u8),)*)*]);
-                match place_of_kind(&KINDS, fields) {
-                    $(kind if kind == Kind::$variant as u8 => Self::$variant(<$view>::read(fields)),)*
-                    _ => Self::Other(fields),
+                match Kind::of(fields) {
+                    $(Some(Kind::$variant) => {
+                        // The view becomes part of this function, so that its fields are written where they stay.
+                        #[inline(never)]
+                        fn read<'a>(fields: Fields<'a>) -> Message<'a> {
+                            Message::$variant(<$view>::read(fields))
+                        }
+                        read(fields)
+                    })*
+                    None => Self::Other(fields),
+                }
+            }
+
+            /// What the view of the fields says, without making a message of it.
+            pub(crate) fn summarize(fields: Fields<'a>) -> Summary<'a> {
+                match Kind::of(fields) {
+                    $(Some(Kind::$variant) => {
+                        #[inline(never)]
+                        fn read<'a>(fields: Fields<'a>) -> Summary<'a> {
+                            <$view>::read(fields).summarize()
+                        }
+                        read(fields)
+                    })*
+                    None => Summary::default(),
                 }
             }
 
@@ -71,13 +89,14 @@ macro_rules! messages {
             }
         }
 
-        impl Summarize for Message<'_> {
-            fn summarize(&self) -> Summary<'_> {
-                match self {
-                    $(Self::$variant(view) => view.summarize(),)*
-                    Self::Other(_) => Summary::default(),
-                }
-            }
+        /// The types that have a view.
+        #[derive(Clone, Copy)]
+        enum Kind { $($variant,)* }
+
+        impl Kind {
+            const ALL: &'static [Self] = &[$(Self::$variant,)*];
+            const KEYS: &'static Kinds =
+                &Keys::new(&[$(($wire, Self::$variant as u8), $(($also, Self::$variant as u8),)*)*]);
         }
     };
 }
@@ -201,13 +220,17 @@ messages! {
     "error" => Error(control::Error<'a>),
 }
 
-/// The place of a payload's type. Quick if that stands first, as nearly all do.
-#[inline]
-fn place_of_kind(kinds: &Kinds, fields: Fields<'_>) -> u8 {
-    let first = fields.payload().strip_prefix(b"type@=").and_then(<[u8]>::first_chunk);
-    match first.map_or(keys::LONG, |head| kinds.short(u64::from_le_bytes(*head)).0) {
-        keys::LONG => kinds.place(stt::first(fields.whole(), "type").raw()),
-        place => place,
+impl Kind {
+    /// The type of fields; quick if it stands first, as nearly all do. `None` if it has no view.
+    #[inline]
+    fn of(fields: Fields<'_>) -> Option<Self> {
+        let head = fields.payload().strip_prefix(b"type@=").and_then(<[u8]>::first_chunk);
+        let place = match head.map(|head| Self::KEYS.find(u64::from_le_bytes(*head))) {
+            Some(None) => return None,
+            Some(Some((place, _))) if place != keys::ASK => place,
+            _ => Self::KEYS.place(stt::first(fields.whole(), "type").raw()),
+        };
+        Self::ALL.get(place as usize).copied()
     }
 }
 

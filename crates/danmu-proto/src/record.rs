@@ -9,6 +9,7 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use crate::message::Message;
+use crate::summary::Summary;
 
 /// A room by its real number, never by a vanity one. At least 1, at most 2⁶³ − 1.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -219,5 +220,10 @@ impl Record {
     /// The message in it. Borrows from the record.
     pub fn message(&self) -> Message<'_> {
         Message::read(&self.payload)
+    }
+
+    /// What it says, in the words that all types share. Borrows from the record.
+    pub fn summary(&self) -> Summary<'_> {
+        Summary::read(&self.payload, self.room)
     }
 }

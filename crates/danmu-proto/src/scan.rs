@@ -13,16 +13,19 @@
 #![allow(unsafe_code)]
 
 use std::mem::MaybeUninit;
+use std::slice::ChunksExact;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use crate::keys::{self, EACH, ViewKeys};
+use crate::keys::{self, ViewKeys};
 
 /// The longest payload that is located: chat and gifts have 500 to 1200 bytes. Bounds what lies on the stack.
 pub(crate) const LONGEST: usize = 2048;
-/// The shortest one: a word.
-const SHORTEST: usize = 8;
-/// How many values may be asked for at once, and one more place for those that are not.
-pub(crate) const PLACES: usize = 32;
+/// The shortest one.
+const SHORTEST: usize = HEAD;
+/// How many values may be asked for at once.
+pub(crate) const MOST: usize = PLACES - 2;
+/// So many, and two places more, for what was not found and for what is still to be asked for.
+const PLACES: usize = 32;
 
 /// Bytes that are looked at together.
 const BLOCK: usize = 64;
@@ -97,13 +100,191 @@ pub fn count(payload: &[u8]) -> usize {
     at_level!(count_with(payload))
 }
 
+/// Bytes, and whether they were checked to be UTF-8. Checking a payload once costs less than checking each value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source<'a> {
+    Text(&'a str),
+    Bytes(&'a [u8]),
+}
+
+impl<'a> Source<'a> {
+    #[inline]
+    pub(crate) const fn bytes(self) -> &'a [u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Bytes(bytes) => bytes,
+        }
+    }
+
+    /// # Safety
+    /// `start` is not after `end`, and beside both, in front or behind, there is an ASCII character or an end of the source.
+    #[inline]
+    unsafe fn part(self, start: usize, end: usize) -> Self {
+        debug_assert!(start <= end && end <= self.bytes().len());
+        // SAFETY: the caller's; text that is cut beside an ASCII character is cut between two characters.
+        unsafe {
+            match self {
+                Self::Text(text) => Self::Text(text.get_unchecked(start..end)),
+                Self::Bytes(bytes) => Self::Bytes(bytes.get_unchecked(start..end)),
+            }
+        }
+    }
+}
+
+/// What stands between the `/`, in order. A last segment without its `/` counts, an empty one between two `/` too.
+#[derive(Clone)]
+pub(crate) struct Segments<'a> {
+    of: Source<'a>,
+    /// Where the block begins that is looked at, and where the next one does.
+    base: usize,
+    next: usize,
+    /// What is left of the block.
+    slash: u64,
+    at: u64,
+    /// Where the segment begins, and its first `@` if that is in an earlier block.
+    start: usize,
+    first_at: Option<usize>,
+}
+
+/// A segment, whole, and its key and value if it has an `@=`.
+pub(crate) type Segment<'a> = (Source<'a>, Option<(Source<'a>, Source<'a>)>);
+
+impl<'a> Segments<'a> {
+    pub(crate) const fn new(of: Source<'a>) -> Self {
+        Self { of, base: 0, next: 0, slash: 0, at: 0, start: 0, first_at: None }
+    }
+
+    /// Goes on to the next block that has a `/`; false if there is none.
+    fn go_on(&mut self) -> bool {
+        let bytes = self.of.bytes();
+        while self.slash == 0 {
+            if self.at != 0 && self.first_at.is_none() {
+                self.first_at = Some(self.base + self.at.trailing_zeros() as usize);
+            }
+            if self.next >= bytes.len() {
+                self.at = 0;
+                return false;
+            }
+            (self.base, self.next) = (self.next, self.next + BLOCK);
+            let Bits { slash, at, .. } = block::<Floor>(bytes, self.base);
+            (self.slash, self.at) = (slash, at);
+        }
+        true
+    }
+
+    /// The segment up to `end`, whose first `@` stands at `at`.
+    #[inline]
+    fn cut(&mut self, at: Option<usize>, end: usize) -> Segment<'a> {
+        let start = std::mem::replace(&mut self.start, end + 1);
+        // SAFETY: the segment begins at the beginning or behind a `/`, and ends before one or at the end.
+        let whole = unsafe { self.of.part(start, end) };
+        let bytes = self.of.bytes();
+        let pair = at.and_then(|mut at| {
+            if bytes.get(at + 1) != Some(&b'=') {
+                // An `@` in the key: a rare thing.
+                at = start + whole.bytes().windows(2).position(|two| two == b"@=")?;
+            }
+            // SAFETY: `at` is in the segment, and behind it is a `=`.
+            Some(unsafe { (self.of.part(start, at), self.of.part(at + 2, end)) })
+        });
+        (whole, pair)
+    }
+}
+
+impl<'a> Iterator for Segments<'a> {
+    type Item = Segment<'a>;
+
+    #[expect(clippy::inline_always, reason = "a pair handed back through memory stalls who reads it")]
+    #[inline(always)]
+    fn next(&mut self) -> Option<Segment<'a>> {
+        if self.slash == 0 && !self.go_on() {
+            let end = self.of.bytes().len();
+            let at = self.first_at.take();
+            return (self.start < end).then(|| self.cut(at, end));
+        }
+        let up_to = self.slash ^ self.slash.wrapping_sub(1);
+        let ats = self.at & up_to;
+        let end = self.base + self.slash.trailing_zeros() as usize;
+        let at = match self.first_at.take() {
+            None if ats != 0 => Some(self.base + ats.trailing_zeros() as usize),
+            earlier => earlier,
+        };
+        self.slash &= !up_to;
+        self.at &= !up_to;
+        Some(self.cut(at, end))
+    }
+}
+
+/// Memory for marks, to be used again.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Marker(Vec<u32>);
+
+/// Where every pair of a source lies: where the `=` of its `@=` stands, and where its `/`.
+///
+/// Soundness rests on this: the marks are of `of`, rise, and are beside ASCII characters of it. Only [`Marker`] makes them.
+#[derive(Clone, Copy)]
+pub(crate) struct Marks<'m, 'a> {
+    of: Source<'a>,
+    marks: &'m [u32],
+}
+
+impl Marker {
+    /// Marks all pairs. `None` if there is a segment that is not exactly one `@=` and what is around it, and a `/` behind.
+    pub(crate) fn mark<'a>(&mut self, of: Source<'a>) -> Option<Marks<'_, 'a>> {
+        let bytes = of.bytes();
+        if u32::try_from(bytes.len()).is_err() {
+            return None;
+        }
+        self.0.clear();
+        self.0.reserve(bytes.len() + MARKS_AT_ONCE);
+        let marks = self.0.spare_capacity_mut();
+        let count = at_level!(mark_with(bytes, marks))?;
+        // SAFETY: so many were written.
+        unsafe { self.0.set_len(count) };
+        Some(Marks { of, marks: &self.0 })
+    }
+}
+
+impl<'m, 'a> Marks<'m, 'a> {
+    /// How many pairs there are.
+    pub(crate) const fn len(self) -> usize {
+        self.marks.len() / 2
+    }
+
+    /// The pairs in order.
+    pub(crate) fn pairs(self) -> MarkedPairs<'m, 'a> {
+        MarkedPairs { of: self.of, start: 0, marks: self.marks.chunks_exact(2) }
+    }
+}
+
+/// Iterates over the key and the value of each pair.
+#[derive(Clone)]
+pub(crate) struct MarkedPairs<'m, 'a> {
+    of: Source<'a>,
+    start: usize,
+    marks: ChunksExact<'m, u32>,
+}
+
+impl<'a> Iterator for MarkedPairs<'_, 'a> {
+    type Item = (Source<'a>, Source<'a>);
+
+    #[expect(clippy::inline_always, reason = "a pair handed back through memory stalls who reads it")]
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        let marks = self.marks.next()?;
+        let (separator, end) = (marks[0] as usize, marks[1] as usize);
+        let start = std::mem::replace(&mut self.start, end + 1);
+        // SAFETY: see `Marks`; before a `=` that is marked there is an `@`.
+        Some(unsafe { (self.of.part(start, separator - 1), self.of.part(separator + 1, end)) })
+    }
+}
+
 /// Where in a payload the first value of each key lies, and where its `@` are.
 ///
 /// Soundness rests on this: all offsets are of `text`, and beside an ASCII character of it. Only this module sets them.
 pub(crate) struct Located<'a> {
     text: &'a str,
-    /// By place: where a value begins and where it ends. What the payload has not is empty. The last place is for what is
-    /// not asked for.
+    /// By place: where a value begins and where it ends. What the payload has not is empty.
     spans: [(u32, u32); PLACES],
     /// A bit for each byte of the payload, set for `@`; and two words more, to be read but not used.
     ats: [MaybeUninit<u64>; ATS],
@@ -137,7 +318,7 @@ impl<'a> Located<'a> {
 impl<'a> Values<'_, 'a> {
     #[inline]
     fn span(self, place: usize) -> (u32, u32) {
-        assert!(place < PLACES - 1);
+        assert!(place < MOST);
         self.0.spans[place]
     }
 
@@ -162,39 +343,41 @@ impl<'a> Values<'_, 'a> {
         length > 64 || ats & !u64::MAX.checked_shl(length).unwrap_or(0) != 0
     }
 
-    /// The number at a place, in up to 8 decimal digits. `Err` if something else stands there.
+    /// The number at a place if it is written in one to four decimal digits, as most are.
     #[inline]
-    pub(crate) fn digits8(self, place: usize) -> Result<u64, ()> {
+    pub(crate) fn few_digits(self, place: usize) -> Option<u32> {
         let (start, end) = self.span(place);
         let length = end - start;
-        if length == 0 || length > 8 || end < 8 {
-            return Err(());
+        if !(1..=4).contains(&length) {
+            return None;
         }
-        digits(self.word_before(end), length)
+        // SAFETY: before the value there are a key, of one byte at least, and `@=`; so there are four bytes before its end.
+        let word = u32::from_le(unsafe { self.0.text.as_ptr().add(end as usize - 4).cast::<u32>().read_unaligned() });
+        // As in `eight_digits`.
+        let others = 8 * (4 - length);
+        let digits = (word ^ 0x3030_3030) >> others << others;
+        if (digits.wrapping_add(0x7676_7676) | digits) & 0x8080_8080 != 0 {
+            return None;
+        }
+        let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff;
+        Some(pairs.wrapping_mul(100 << 16 | 1) >> 16)
     }
 
-    /// The number at a place, in up to 16 decimal digits.
-    #[inline]
-    pub(crate) fn digits16(self, place: usize) -> Result<u64, ()> {
+    /// The number at a place if it is written in one to sixteen decimal digits, and not at the very beginning.
+    pub(crate) fn digits(self, place: usize) -> Option<u64> {
         let (start, end) = self.span(place);
         let length = end - start;
-        if length == 0 || length > 16 || end < 16 {
-            return Err(());
+        if !(1..=16).contains(&length) || end < 16 {
+            return None;
         }
+        let word = |end: u32| {
+            // SAFETY: there are 16 bytes before `end` or, of a long value, the last 8 of these.
+            u64::from_le(unsafe { self.0.text.as_ptr().add(end as usize - 8).cast::<u64>().read_unaligned() })
+        };
         if length <= 8 {
-            return digits(self.word_before(end), length);
+            return eight_digits(word(end), length);
         }
-        let low = digits(self.word_before(end), 8)?;
-        let high = digits(self.word_before(end - 8), length - 8)?;
-        Ok(high * 100_000_000 + low)
-    }
-
-    /// The eight bytes of the payload before `end`, which is 8 at least.
-    #[inline]
-    fn word_before(self, end: u32) -> u64 {
-        debug_assert!((8..=self.0.text.len() as u32).contains(&end));
-        // SAFETY: callers have seen that so many bytes are before `end`, and `end` is in the payload.
-        u64::from_le(unsafe { self.0.text.as_ptr().add(end as usize - 8).cast::<u64>().read_unaligned() })
+        Some(eight_digits(word(end - 8), length - 8)? * 100_000_000 + eight_digits(word(end), 8)?)
     }
 }
 
@@ -218,7 +401,7 @@ trait Sink {
     fn take(&mut self, base: usize, bits: Bits);
 }
 
-/// Gives `sink` the offset and the bits of every block. In the last block, bits beyond the payload are 0.
+/// Gives `sink` the offset and the bits of every block.
 #[expect(clippy::inline_always, reason = "must become part of a function that is built for the processor")]
 #[inline(always)]
 fn blocks<B: Blocks>(payload: &[u8], sink: &mut impl Sink) {
@@ -228,21 +411,38 @@ fn blocks<B: Blocks>(payload: &[u8], sink: &mut impl Sink) {
         sink.take(base, unsafe { B::bits(payload.as_ptr().add(base)) });
         base += BLOCK;
     }
-    let left = payload.len() - base;
-    if left == 0 {
-        return;
+    if base < payload.len() {
+        sink.take(base, last_block::<B>(payload, base));
     }
+}
+
+/// The bits of the block at `base`, less than the length of the payload.
+#[inline]
+fn block<B: Blocks>(payload: &[u8], base: usize) -> Bits {
+    if payload.len() - base >= BLOCK {
+        // SAFETY: there are 64 bytes from `base` on.
+        unsafe { B::bits(payload.as_ptr().add(base)) }
+    } else {
+        last_block::<B>(payload, base)
+    }
+}
+
+/// The bits of a block that is not full. Those beyond the payload are 0.
+#[expect(clippy::inline_always, reason = "must become part of a function that is built for the processor")]
+#[inline(always)]
+fn last_block<B: Blocks>(payload: &[u8], base: usize) -> Bits {
+    let left = payload.len() - base;
     if base > 0 {
         // The last 64 bytes once more, and those of them moved out that were seen already.
         // SAFETY: there are 64 bytes or more, for `base` is not 0.
         let Bits { slash, at, equals } = unsafe { B::bits(payload.as_ptr().add(payload.len() - BLOCK)) };
         let seen = BLOCK - left;
-        sink.take(base, Bits { slash: slash >> seen, at: at >> seen, equals: equals >> seen });
+        Bits { slash: slash >> seen, at: at >> seen, equals: equals >> seen }
     } else {
         let mut block = [0; BLOCK];
         block[..left].copy_from_slice(payload);
         // SAFETY: it is a block.
-        sink.take(base, unsafe { B::bits(block.as_ptr()) });
+        unsafe { B::bits(block.as_ptr()) }
     }
 }
 
@@ -271,10 +471,78 @@ fn count_with<B: Blocks>(payload: &[u8]) -> usize {
     count.count
 }
 
+/// Writes down where the `@=` and the `/` are, and finds out whether they take turns.
+struct Mark<'m> {
+    marks: &'m mut [MaybeUninit<u32>],
+    count: usize,
+    at_before: u64,
+    /// 1 behind an `@=`, 0 behind a `/`.
+    in_value: u64,
+    /// Not 0 once they did not take turns.
+    odd: u64,
+}
+
+/// How many marks of a block are written down at once; most blocks have no more.
+const MARKS_AT_ONCE: usize = 12;
+
+impl Sink for Mark<'_> {
+    #[expect(clippy::inline_always, reason = "must become part of a function that is built for the processor")]
+    #[inline(always)]
+    fn take(&mut self, base: usize, Bits { slash, at, equals }: Bits) {
+        let separators = equals & (at << 1 | self.at_before);
+        self.at_before = at >> 63;
+        // From each `/` the `@=` before it is subtracted, which sets all bits in between: those of the value. If two `@=`
+        // follow each other the second one borrows what is borrowed already, and its bit is not set; if two `/` do, the
+        // second one has nothing to lend, and its bit is.
+        let values = slash.wrapping_sub(separators).wrapping_sub(self.in_value);
+        self.in_value = values >> 63;
+        self.odd |= values & slash | !values & separators;
+        // SAFETY: there is room for a mark for each byte, and `MARKS_AT_ONCE` more.
+        self.count += unsafe {
+            write_bits::<MARKS_AT_ONCE, _>(slash | separators, self.marks.get_unchecked_mut(self.count..), |bit| {
+                base as u32 + bit
+            })
+        };
+    }
+}
+
+/// Writes down what `number` makes of each bit that is set, the first `AT_ONCE` in any case. Gives how many are set.
+///
+/// # Safety
+/// There is room for all of them, and for `AT_ONCE`.
+#[expect(clippy::inline_always, reason = "must become part of a function that is built for the processor")]
+#[inline(always)]
+unsafe fn write_bits<const AT_ONCE: usize, T>(
+    bits: u64,
+    into: &mut [MaybeUninit<T>],
+    number: impl Fn(u32) -> T,
+) -> usize {
+    let count = bits.count_ones() as usize;
+    debug_assert!(into.len() >= count.max(AT_ONCE));
+    let mut rest = bits;
+    let mut next = |at: usize| {
+        // SAFETY: the caller's.
+        unsafe { into.get_unchecked_mut(at) }.write(number(rest.trailing_zeros()));
+        rest &= rest.wrapping_sub(1);
+    };
+    (0..AT_ONCE).for_each(&mut next);
+    (AT_ONCE..count).for_each(next);
+    count
+}
+
+#[expect(clippy::inline_always, reason = "must become part of a function that is built for the processor")]
+#[inline(always)]
+fn mark_with<B: Blocks>(bytes: &[u8], marks: &mut [MaybeUninit<u32>]) -> Option<usize> {
+    assert!(marks.len() >= bytes.len() + MARKS_AT_ONCE);
+    let mut sink = Mark { marks, count: 0, at_before: 0, in_value: 0, odd: 0 };
+    blocks::<B>(bytes, &mut sink);
+    (sink.odd | sink.in_value == 0 && bytes.last().is_none_or(|last| *last == b'/')).then_some(sink.count)
+}
+
 /// Writes down where segments begin, and where the `@` are.
-struct Segments<'s> {
+struct Starts<'s> {
     /// Where each segment begins; the first `count` are written.
-    starts: &'s mut [MaybeUninit<u16>; STARTS],
+    into: &'s mut [MaybeUninit<u16>; STARTS],
     count: usize,
     ats: &'s mut [MaybeUninit<u64>; ATS],
 }
@@ -284,24 +552,16 @@ const AT_ONCE: usize = 6;
 /// One start before the first `/`, one behind the last, and what is written at once.
 const STARTS: usize = 2 + LONGEST + AT_ONCE;
 
-impl Sink for Segments<'_> {
+impl Sink for Starts<'_> {
     #[expect(clippy::inline_always, reason = "must become part of a function that is built for the processor")]
     #[inline(always)]
     fn take(&mut self, base: usize, Bits { slash, at, .. }: Bits) {
         // SAFETY: a block of a payload that is not longer than `LONGEST`.
         unsafe { self.ats.get_unchecked_mut(base / BLOCK) }.write(at);
-        let mut rest = slash;
-        let mut next = |offset: usize| {
-            // SAFETY: `count` is at most 1 and one for each byte before this block, and `offset` is less than `AT_ONCE`
-            // or than the number of slashes in the block.
-            let place = unsafe { self.starts.get_unchecked_mut(self.count + offset) };
-            place.write((base as u32 + 1 + rest.trailing_zeros()) as u16);
-            rest &= rest.wrapping_sub(1);
-        };
-        (0..AT_ONCE).for_each(&mut next);
-        let here = slash.count_ones() as usize;
-        (AT_ONCE..here).for_each(next);
-        self.count += here;
+        let start = |bit| (base as u32 + 1 + bit) as u16;
+        // SAFETY: `count` is at most 1 and one for each byte before this block, so there is room for one for each byte of the
+        // block, and for `AT_ONCE`.
+        self.count += unsafe { write_bits::<AT_ONCE, _>(slash, self.into.get_unchecked_mut(self.count..), start) };
     }
 }
 
@@ -312,9 +572,9 @@ fn locate_with<B: Blocks>(located: &mut Located<'_>, keys: &ViewKeys) {
     assert!((SHORTEST..=LONGEST).contains(&payload.len()));
     let mut starts = [const { MaybeUninit::uninit() }; _];
     starts[0].write(0);
-    let mut segments = Segments { starts: &mut starts, count: 1, ats: &mut located.ats };
-    blocks::<B>(payload, &mut segments);
-    let mut count = segments.count;
+    let mut sink = Starts { into: &mut starts, count: 1, ats: &mut located.ats };
+    blocks::<B>(payload, &mut sink);
+    let mut count = sink.count;
     for beyond in [0, 1] {
         located.ats[payload.len().div_ceil(BLOCK) + beyond].write(0);
     }
@@ -325,49 +585,73 @@ fn locate_with<B: Blocks>(located: &mut Located<'_>, keys: &ViewKeys) {
     // SAFETY: so many were written.
     let starts = unsafe { std::slice::from_raw_parts(starts[..count].as_ptr().cast::<u16>(), count) };
 
-    // Backwards, so that the first of a repeated key is the one that stays.
-    let last_word = payload.len() - 8;
-    let load = |at: usize| {
-        debug_assert!(at <= last_word);
-        // SAFETY: `at` is at most `last_word`.
-        u64::from_le(unsafe { payload.as_ptr().add(at).cast::<u64>().read_unaligned() })
-    };
-    let mut rest = starts;
-    while let [_, _, ..] = rest {
-        // Two loops, for the call in the outer one would cost the inner one its registers.
-        while let [before @ .., start, next] = rest {
-            let from = *start as usize;
-            let head = if from <= last_word { load(from) } else { load(last_word) >> (8 * (from - last_word)) };
-            let (place, length) = keys.short(head);
-            if place == keys::LONG {
-                break;
-            }
-            located.spans[place as usize % PLACES] = (u32::from(*start) + length + 2, u32::from(*next) - 1);
-            rest = &rest[..=before.len()];
-        }
-        if let [before @ .., start, next] = rest {
-            let (place, length) = keys.long(&payload[*start as usize..*next as usize - 1]);
-            located.spans[place as usize % PLACES] = (u32::from(*start) + length + 2, u32::from(*next) - 1);
-            rest = &rest[..=before.len()];
+    // Backwards, so that the first of a repeated key is the one that stays. First those that begin so near to the end that
+    // their heads would reach beyond it.
+    let last_head = payload.len() - HEAD;
+    // SAFETY: all callers give an offset of at most `last_head`.
+    let load = |at: usize| u64::from_le(unsafe { payload.as_ptr().add(at).cast::<u64>().read_unaligned() });
+    let mut left = count - 1;
+    while left > 0 && starts[left - 1] as usize > last_head {
+        left -= 1;
+        let start = starts[left];
+        let head = load(last_head).checked_shr(8 * (u32::from(start) - last_head as u32)).unwrap_or(0);
+        locate_one(head, start, starts[left + 1], keys, &mut located.spans);
+    }
+    for at in (0..left).rev() {
+        // SAFETY: `left` is less than the number of starts.
+        let (start, next) = unsafe { (*starts.get_unchecked(at), *starts.get_unchecked(at + 1)) };
+        locate_one(load(start as usize), start, next, keys, &mut located.spans);
+    }
+    if located.spans[keys::ASK as usize % PLACES] != (0, 0) {
+        locate_asking(located, starts, keys);
+    }
+}
+
+/// How many bytes of a segment are loaded for its key.
+const HEAD: usize = 8;
+
+#[expect(clippy::inline_always, reason = "must become part of a function that is built for the processor")]
+#[inline(always)]
+fn locate_one(head: u64, start: u16, next: u16, keys: &ViewKeys, spans: &mut [(u32, u32); PLACES]) {
+    if let Some((place, length)) = keys.find(head) {
+        spans[place as usize % PLACES] = (u32::from(start) + length, u32::from(next) - 1);
+    }
+}
+
+/// Locates names that have to be compared one by one.
+#[cold]
+fn locate_asking(located: &mut Located<'_>, starts: &[u16], keys: &ViewKeys) {
+    for span in starts.windows(2).rev() {
+        let segment = &located.text.as_bytes()[span[0] as usize..span[1] as usize - 1];
+        if let Some((place, length)) = keys.ask(segment) {
+            located.spans[place as usize % PLACES] = (u32::from(span[0]) + length, u32::from(span[1]) - 1);
         }
     }
 }
 
-/// The number that the last `length` bytes of `word` are in decimal digits, in memory's order: 1 to 8. `Err` if another
+/// Times a byte: that byte eight times.
+const EACH: u64 = u64::MAX / 255;
+
+/// The number that the last `length` bytes of `word` are in decimal digits, in memory's order: 1 to 8. `None` if another
 /// character is among them. All eight at once: a loop would be mispredicted at the end of nearly every number.
 #[inline]
-fn digits(word: u64, length: u32) -> Result<u64, ()> {
-    debug_assert!((1..=8).contains(&length));
+fn eight_digits(word: u64, length: u32) -> Option<u64> {
     let others = 8 * (8 - length);
     let digits = (word ^ (EACH * 0x30)) >> others << others;
     if (digits.wrapping_add(EACH * (0x80 - 10)) | digits) & (EACH * 0x80) != 0 {
-        return Err(());
+        return None;
     }
     // Pairs, fours, all eight: the upper neighbour is the less significant one.
     let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
     let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
-    Ok((fours * 10_000 + (fours >> 32)) & 0xffff_ffff)
+    Some((fours * 10_000 + (fours >> 32)) & 0xffff_ffff)
 }
+
+/// What every processor of this kind has.
+#[cfg(target_arch = "x86_64")]
+type Floor = sse2::Sse2;
+#[cfg(not(target_arch = "x86_64"))]
+type Floor = Portable;
 
 /// Eight bytes at a time, on any processor.
 enum Portable {}
@@ -426,6 +710,7 @@ mod sse2 {
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     use std::arch::x86_64::{_mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_set1_epi8};
+    use std::mem::MaybeUninit;
 
     use super::{Bits, Blocks, Located, ViewKeys};
 
@@ -459,6 +744,11 @@ mod avx2 {
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
     pub(super) fn count_with(payload: &[u8]) -> usize {
         super::count_with::<Avx2>(payload)
+    }
+
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+    pub(super) fn mark_with(bytes: &[u8], marks: &mut [MaybeUninit<u32>]) -> Option<usize> {
+        super::mark_with::<Avx2>(bytes, marks)
     }
 
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
@@ -529,8 +819,24 @@ mod tests {
         }
 
         #[test]
+        fn what_is_marked_is_what_is_read_pair_by_pair(payload in payload()) {
+            let source = Source::Text(&payload);
+            let expected: Vec<_> = stt::pairs(payload.as_str().into()).map(|(key, value)| (key.raw(), value.raw())).collect();
+            let mut marker = Marker::default();
+            let marks = marker.mark(source);
+            let mut portable = vec![MaybeUninit::uninit(); payload.len() + MARKS_AT_ONCE];
+            prop_assert_eq!(mark_with::<Portable>(payload.as_bytes(), &mut portable), marks.map(|marks| 2 * marks.len()));
+            let canonical = payload.split_inclusive('/').all(|part| part.matches("@=").count() == 1 && part.ends_with('/'));
+            prop_assert_eq!(marks.is_some(), canonical);
+            if let Some(marks) = marks {
+                let read: Vec<_> = marks.pairs().map(|(key, value)| (key.bytes(), value.bytes())).collect();
+                prop_assert_eq!(read, expected);
+            }
+        }
+
+        #[test]
         fn what_is_located_is_what_is_read_pair_by_pair(payload in payload()) {
-            let mut expected = [None; PLACES - 1];
+            let mut expected = [None; MOST];
             for (key, value) in stt::pairs(payload.as_str().into()) {
                 if let Some(place) = expected.get_mut(KEYS.place(key.raw()) as usize) {
                     place.get_or_insert(value.as_str().unwrap());
@@ -548,7 +854,7 @@ mod tests {
                     let expected = expected.unwrap_or_default();
                     prop_assert_eq!(values.raw(place), expected);
                     prop_assert!(values.has_at(place) == expected.contains('@') || expected.len() > BLOCK);
-                    for number in [values.digits8(place), values.digits16(place)].into_iter().flatten() {
+                    for number in [values.few_digits(place).map(u64::from), values.digits(place)].into_iter().flatten() {
                         prop_assert_eq!(Some(number), Value::from(expected).number());
                     }
                 }
@@ -561,8 +867,8 @@ mod tests {
             let mut located = Located::new(&payload);
             let values = located.find(&KEYS).unwrap();
             let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
-            for (most, number) in [(8, values.digits8(0)), (16, values.digits16(0))] {
-                let expected = if is_plain && text.len() <= most { Ok(text.parse().unwrap()) } else { Err(()) };
+            for (most, number) in [(4, values.few_digits(0).map(u64::from)), (16, values.digits(0))] {
+                let expected = if is_plain && text.len() <= most { text.parse().ok() } else { None };
                 prop_assert_eq!(number, expected, "{} of {}", most, text);
             }
         }

@@ -33,16 +33,11 @@ use std::str::FromStr;
 
 use memchr::{memchr, memchr2};
 
+use crate::scan::{Segments, Source};
+
 /// A key, a value or an item, still escaped: a slice of the payload that it stands in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Value<'a>(Source<'a>);
-
-/// Whether the payload as a whole was checked to be UTF-8. Checking it once costs less than checking each value.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Source<'a> {
-    Text(&'a str),
-    Bytes(&'a [u8]),
-}
 
 impl<'a> Value<'a> {
     /// Takes `bytes` as they are, and finds out whether they are UTF-8.
@@ -61,10 +56,7 @@ impl<'a> Value<'a> {
     /// The bytes as they came, escapes and all.
     #[inline]
     pub const fn raw(self) -> &'a [u8] {
-        match self.0 {
-            Source::Text(text) => text.as_bytes(),
-            Source::Bytes(bytes) => bytes,
-        }
+        self.0.bytes()
     }
 
     /// The text, unescaped once. Borrowed unless an escape or a byte that is not UTF-8 occurs.
@@ -109,6 +101,21 @@ impl<'a> Value<'a> {
             Source::Text(text) => Some(text),
             Source::Bytes(_) => None,
         }
+    }
+
+    pub(crate) const fn of(source: Source<'a>) -> Self {
+        Self(source)
+    }
+
+    pub(crate) const fn source(self) -> Source<'a> {
+        self.0
+    }
+
+    /// Whether this, a key, is `name`.
+    pub(crate) fn is(self, name: &str) -> bool {
+        // Nobody has to escape a key, but it may be.
+        let is_plain = self.is_utf8() && !self.raw().contains(&b'@');
+        self.raw() == name.as_bytes() || !is_plain && self.text() == name
     }
 
     /// Whether the whole that this is a slice of is UTF-8.
@@ -170,12 +177,12 @@ impl Nested<'_> {
 
 /// The pairs of a payload or a nested map in order, with all repeats.
 pub fn pairs(of: Value<'_>) -> Pairs<'_> {
-    Pairs(items(of))
+    Pairs(Segments::new(of.0))
 }
 
 /// The items of a list in order. A last item without its `/` counts, an empty one between two `/` too.
 pub fn items(of: Value<'_>) -> Items<'_> {
-    Items { rest: of }
+    Items(Segments::new(of.0))
 }
 
 /// The value of the first pair called `key`, a plain name; empty if there is none. Quick if that is the very first pair,
@@ -191,58 +198,47 @@ pub(crate) fn first<'a>(of: Value<'a>, key: &str) -> Value<'a> {
 }
 
 /// Iterates over `(key, value)`.
-#[derive(Clone, Debug)]
-pub struct Pairs<'a>(Items<'a>);
+#[derive(Clone)]
+pub struct Pairs<'a>(Segments<'a>);
 
 impl<'a> Iterator for Pairs<'a> {
     type Item = (Value<'a>, Value<'a>);
 
-    #[expect(
-        clippy::inline_always,
-        reason = "a pair handed back through memory stalls who reads it: a view takes a sixth longer"
-    )]
+    #[expect(clippy::inline_always, reason = "a pair handed back through memory stalls who reads it")]
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let segment = self.0.next()?;
-            if let Some(at) = find_separator(segment.raw()) {
-                return Some((segment.slice(0, at), segment.slice(at + 2, segment.raw().len())));
+            if let (_, Some((key, value))) = self.0.next()? {
+                return Some((Value(key), Value(value)));
             }
         }
     }
 }
 
-/// Where the first `@=` stands. Keys are a few bytes long: looking at each costs less than calling a search.
-fn find_separator(segment: &[u8]) -> Option<usize> {
-    let mut from = 0;
-    loop {
-        let at = from + segment[from..].iter().position(|&byte| byte == b'@')?;
-        if segment.get(at + 1) == Some(&b'=') {
-            return Some(at);
-        }
-        from = at + 1;
+/// Shows what is left.
+impl fmt::Debug for Pairs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.clone()).finish()
     }
 }
 
 /// Iterates over what stands between the `/`.
-#[derive(Clone, Debug)]
-pub struct Items<'a> {
-    rest: Value<'a>,
-}
+#[derive(Clone)]
+pub struct Items<'a>(Segments<'a>);
 
 impl<'a> Iterator for Items<'a> {
     type Item = Value<'a>;
 
     #[inline]
     fn next(&mut self) -> Option<Value<'a>> {
-        let rest = self.rest.raw();
-        if rest.is_empty() {
-            return None;
-        }
-        let end = memchr(b'/', rest).unwrap_or(rest.len());
-        let item = self.rest.slice(0, end);
-        self.rest = self.rest.slice((end + 1).min(rest.len()), rest.len());
-        Some(item)
+        self.0.next().map(|(item, _)| Value(item))
+    }
+}
+
+/// Shows what is left.
+impl fmt::Debug for Items<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
     }
 }
 

@@ -230,12 +230,17 @@ pub const fn noble_name(rank: u32) -> Option<&'static str> {
     })
 }
 
-impl Message<'_> {
-    /// The message in the words that all types share. `joined` is the room that was joined to hear it; with `None`,
-    /// nothing is foreign.
-    pub fn summary(&self, joined: impl Into<Option<RoomId>>) -> Summary<'_> {
-        let fields = self.fields();
-        let mut summary = self.summarize();
+impl<'a> Summary<'a> {
+    /// The summary of a payload. `joined` is the room that was joined to hear it; with `None`, nothing is foreign.
+    ///
+    /// The same as that of the [`Message`], and quicker: of its fields, only those are read that count here.
+    pub fn read(payload: &'a [u8], joined: impl Into<Option<RoomId>>) -> Self {
+        Self::of(Fields::new(payload), joined)
+    }
+
+    /// The summary of fields.
+    pub fn of(fields: Fields<'a>, joined: impl Into<Option<RoomId>>) -> Self {
+        let mut summary = Message::summarize(fields);
         summary.kind = fields.kind();
         summary.flags = summary
             .flags
@@ -245,10 +250,17 @@ impl Message<'_> {
     }
 }
 
+impl<'a> Message<'a> {
+    /// The message in the words that all types share: see [`Summary::read`].
+    pub fn summary(&self, joined: impl Into<Option<RoomId>>) -> Summary<'a> {
+        Summary::of(self.fields(), joined)
+    }
+}
+
 /// What a view says in the words that all types share; by default nothing. The rest is the same for all types and added
-/// by [`Message::summary`].
-pub(crate) trait Summarize {
-    fn summarize(&self) -> Summary<'_> {
+/// by [`Summary::of`].
+pub(crate) trait Summarize<'a>: Sized {
+    fn summarize(self) -> Summary<'a> {
         Summary::default()
     }
 }
@@ -263,12 +275,7 @@ fn is_foreign(fields: Fields<'_>, joined: RoomId) -> bool {
 }
 
 /// Text that says something.
-pub(crate) fn filled(text: &str) -> Option<Cow<'_, str>> {
-    filled_owned(text)
-}
-
-/// The same of text that does not outlive the caller otherwise.
-pub(crate) fn filled_owned<'a>(text: impl Into<Cow<'a, str>>) -> Option<Cow<'a, str>> {
+pub(crate) fn filled<'a>(text: impl Into<Cow<'a, str>>) -> Option<Cow<'a, str>> {
     Some(text.into()).filter(|text| !text.is_empty())
 }
 
@@ -283,15 +290,6 @@ pub(crate) fn seconds_to_ms(seconds: Option<i64>) -> Option<i64> {
 }
 
 /// A medal, if there is one.
-pub(crate) fn medal(name: &str, level: Option<u32>, room: Option<u64>) -> Option<Medal<'_>> {
-    medal_owned(name, level, room)
-}
-
-/// The same of a name that does not outlive the caller otherwise.
-pub(crate) fn medal_owned<'a>(
-    name: impl Into<Cow<'a, str>>,
-    level: Option<u32>,
-    room: Option<u64>,
-) -> Option<Medal<'a>> {
-    filled_owned(name).map(|name| Medal { name, level, room: positive(room) })
+pub(crate) fn medal<'a>(name: impl Into<Cow<'a, str>>, level: Option<u32>, room: Option<u64>) -> Option<Medal<'a>> {
+    filled(name).map(|name| Medal { name, level, room: positive(room) })
 }

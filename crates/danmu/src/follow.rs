@@ -219,8 +219,7 @@ impl<'p> Follow<'p> {
         self.sums.received += records.len() as u64;
         self.sums.control += records.control().count() as u64;
         for record in records.messages() {
-            let message = record.message();
-            let summary = message.summary(record.room);
+            let summary = record.summary();
             if self.is_full() || !self.types.has(&summary) {
                 self.sums.left_out += 1;
                 continue;

@@ -12,7 +12,7 @@ use danmu_client::directory::RoomState;
 use danmu_client::queue::NoEvent;
 use danmu_client::standby;
 use danmu_client::{Clock, Endpoint, Event, Events, LinkId, Records, RoomId};
-use danmu_proto::Message;
+use danmu_proto::Summary;
 use danmu_sinks::recording::OpenError;
 use danmu_sinks::recording::writer::{self, Cause, CommitError, Committed, Finished, Sums};
 use danmu_sinks::{Recorder, Types};
@@ -228,7 +228,7 @@ impl Writer {
     fn wanted(&mut self, records: Records) -> Records {
         let room = records.room;
         records.filter(|payload| {
-            let take = self.limit != Some(0) && self.types.has(&Message::read(payload).summary(room));
+            let take = self.limit != Some(0) && self.types.has(&Summary::read(payload, room));
             if let Some(left) = self.limit.as_mut().filter(|_| take) {
                 *left -= 1;
             }

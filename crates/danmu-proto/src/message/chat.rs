@@ -5,9 +5,7 @@ use std::borrow::Cow;
 use crate::fields::Fields;
 use crate::message::entries;
 use crate::stt::{Nested, Value};
-use crate::summary::{
-    Client, Flags, Role, Summarize, Summary, filled, filled_owned, medal, medal_owned, positive, seconds_to_ms,
-};
+use crate::summary::{Client, Flags, Role, Summarize, Summary, filled, medal, positive, seconds_to_ms};
 
 view! {
     /// `chatmsg`: a line of chat.
@@ -83,21 +81,22 @@ impl Chat<'_> {
     }
 }
 
-impl Summarize for Chat<'_> {
-    fn summarize(&self) -> Summary<'_> {
+impl<'a> Summarize<'a> for Chat<'a> {
+    fn summarize(self) -> Summary<'a> {
+        let flags = Flags::default().with(Flags::SUSPECT, self.is_suspect());
         Summary {
             sent_ms: self.sent_ms(),
-            id: filled(&self.id),
+            id: filled(self.id),
             user: self.user,
-            name: filled(&self.name),
-            text: Some(Cow::Borrowed(&self.text)),
+            name: filled(self.name),
+            text: Some(self.text),
             level: self.level,
             role: Role::of(self.room_role, self.platform_role),
             noble: positive(self.noble),
-            medal: medal(&self.medal, self.medal_level, self.medal_room),
+            medal: medal(self.medal, self.medal_level, self.medal_room),
             colour: positive(self.colour),
             client: Some(Client(self.client.unwrap_or(0))),
-            flags: Flags::default().with(Flags::SUSPECT, self.is_suspect()),
+            flags,
             ..Summary::default()
         }
     }
@@ -139,8 +138,8 @@ impl WrappedChat<'_> {
     }
 }
 
-impl Summarize for WrappedChat<'_> {
-    fn summarize(&self) -> Summary<'_> {
+impl<'a> Summarize<'a> for WrappedChat<'a> {
+    fn summarize(self) -> Summary<'a> {
         let chat = self.chat();
         Summary {
             sent_ms: positive(self.sent_ms),
@@ -148,11 +147,11 @@ impl Summarize for WrappedChat<'_> {
             level: chat.level,
             role: Role::of(chat.room_role, chat.platform_role),
             noble: positive(chat.noble),
-            medal: medal_owned(chat.medal, chat.medal_level, chat.medal_room),
+            medal: medal(chat.medal.into_owned(), chat.medal_level, chat.medal_room),
             price_fen: positive(self.price_fen),
             duration_s: positive(self.seconds).map(u64::from),
-            name: filled_owned(chat.name),
-            text: filled_owned(chat.text),
+            name: filled(chat.name.into_owned()),
+            text: filled(chat.text.into_owned()),
             ..Summary::default()
         }
     }
@@ -179,16 +178,16 @@ impl VoiceChats<'_> {
 }
 
 /// Of the first in the list, which is the only one unless the list is repeated for who comes late.
-impl Summarize for VoiceChats<'_> {
-    fn summarize(&self) -> Summary<'_> {
+impl<'a> Summarize<'a> for VoiceChats<'a> {
+    fn summarize(self) -> Summary<'a> {
         let Some(chat) = self.chats().next() else { return Summary::default() };
         Summary {
             sent_ms: seconds_to_ms(chat.accepted_s),
             user: chat.user,
             price_fen: positive(chat.paid_fen),
             duration_s: chat.duration_s(),
-            name: filled_owned(chat.name),
-            text: filled_owned(chat.text),
+            name: filled(chat.name),
+            text: filled(chat.text),
             ..Summary::default()
         }
     }

@@ -46,7 +46,7 @@ view! {
     }
 }
 
-impl Summarize for Login<'_> {}
+impl<'a> Summarize<'a> for Login<'a> {}
 
 view! {
     /// `pingreq`: comes once, right after the login. Nobody answers it.
@@ -56,7 +56,7 @@ view! {
     }
 }
 
-impl Summarize for Ping<'_> {}
+impl<'a> Summarize<'a> for Ping<'a> {}
 
 view! {
     /// `keeplive`: the answer to a heartbeat of the old kind.
@@ -70,7 +70,7 @@ view! {
     }
 }
 
-impl Summarize for KeepAlive<'_> {}
+impl<'a> Summarize<'a> for KeepAlive<'a> {}
 
 view! {
     /// `subres`: the answer to a subscription.
@@ -80,7 +80,7 @@ view! {
     }
 }
 
-impl Summarize for Subscribed<'_> {}
+impl<'a> Summarize<'a> for Subscribed<'a> {}
 
 view! {
     /// `error`: sent before the server closes; see [`ServerError`](crate::session::ServerError) for what the codes mean.
@@ -90,4 +90,4 @@ view! {
     }
 }
 
-impl Summarize for Error<'_> {}
+impl<'a> Summarize<'a> for Error<'a> {}

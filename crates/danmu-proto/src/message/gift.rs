@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::fields::Fields;
 use crate::message::Entry as _;
 use crate::stt::Nested;
-use crate::summary::{self, Client, GiftKind, Role, Summarize, Summary, filled, filled_owned, medal, positive};
+use crate::summary::{self, Client, GiftKind, Role, Summarize, Summary, filled, medal, positive};
 
 view! {
     /// `dgb`: a gift, or one step of a run of them. Has no id, no time and no price. `hit`, a notice about such a run, has
@@ -63,23 +63,24 @@ impl Gift<'_> {
     }
 }
 
-impl Summarize for Gift<'_> {
-    fn summarize(&self) -> Summary<'_> {
+impl<'a> Summarize<'a> for Gift<'a> {
+    fn summarize(self) -> Summary<'a> {
         // Props have gift number 0, and bought gifts may have a prop number beside their own.
         let (kind, id) = match (self.gift, self.prop) {
             (Some(id), _) if id > 0 => (GiftKind::Gift, id),
             (_, prop) => (GiftKind::Prop, prop.unwrap_or(0)),
         };
+        let count = self.count();
         Summary {
             user: self.user,
-            name: filled(&self.name),
+            name: filled(self.name),
             level: self.level,
             role: Role::of(self.room_role, self.platform_role),
             noble: positive(self.noble),
-            medal: medal(&self.medal, self.medal_level, self.medal_room),
+            medal: medal(self.medal, self.medal_level, self.medal_room),
             client: self.client.map(Client),
-            gift: Some(summary::Gift { kind, id, name: filled(&self.gift_name), count: self.count(), hits: self.hits }),
-            receiver: filled(&self.receiver_name),
+            gift: Some(summary::Gift { kind, id, name: filled(self.gift_name), count, hits: self.hits }),
+            receiver: filled(self.receiver_name),
             ..Summary::default()
         }
     }
@@ -114,19 +115,19 @@ view! {
     }
 }
 
-impl Summarize for GiftBroadcast<'_> {
-    fn summarize(&self) -> Summary<'_> {
+impl<'a> Summarize<'a> for GiftBroadcast<'a> {
+    fn summarize(self) -> Summary<'a> {
         Summary {
             user: self.user,
-            name: filled(&self.name),
+            name: filled(self.name),
             gift: Some(summary::Gift {
                 kind: GiftKind::Gift,
                 id: self.gift.unwrap_or(0),
-                name: filled(&self.gift_name),
+                name: filled(self.gift_name),
                 count: self.number.unwrap_or(1),
                 hits: None,
             }),
-            receiver: filled(&self.target_name),
+            receiver: filled(self.target_name),
             ..Summary::default()
         }
     }
@@ -165,15 +166,15 @@ impl Deserve<'_> {
     }
 }
 
-impl Summarize for Deserve<'_> {
-    fn summarize(&self) -> Summary<'_> {
+impl<'a> Summarize<'a> for Deserve<'a> {
+    fn summarize(self) -> Summary<'a> {
         let buyer = self.buyer();
         Summary {
             user: self.user.or(buyer.user),
             level: self.level.or(buyer.level),
             role: Role::of(buyer.room_role, buyer.platform_role),
-            medal: medal(&self.medal, self.medal_level, self.medal_room),
-            name: filled_owned(buyer.name),
+            medal: medal(self.medal, self.medal_level, self.medal_room),
+            name: filled(buyer.name),
             ..Summary::default()
         }
     }
@@ -213,8 +214,8 @@ view! {
     }
 }
 
-impl Summarize for GiftTitle<'_> {
-    fn summarize(&self) -> Summary<'_> {
-        Summary { user: self.user, name: filled(&self.name), receiver: filled(&self.streamer), ..Summary::default() }
+impl<'a> Summarize<'a> for GiftTitle<'a> {
+    fn summarize(self) -> Summary<'a> {
+        Summary { user: self.user, name: filled(self.name), receiver: filled(self.streamer), ..Summary::default() }
     }
 }

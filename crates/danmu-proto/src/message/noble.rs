@@ -34,14 +34,14 @@ view! {
     }
 }
 
-impl Summarize for NobleBroadcast<'_> {
-    fn summarize(&self) -> Summary<'_> {
+impl<'a> Summarize<'a> for NobleBroadcast<'a> {
+    fn summarize(self) -> Summary<'a> {
         Summary {
             sent_ms: seconds_to_ms(self.sent_s),
             user: self.user,
-            name: filled(&self.name),
+            name: filled(self.name),
             noble: positive(self.noble),
-            receiver: filled(&self.target_name),
+            receiver: filled(self.target_name),
             ..Summary::default()
         }
     }
@@ -66,7 +66,7 @@ impl NobleList<'_> {
     }
 }
 
-impl Summarize for NobleList<'_> {}
+impl<'a> Summarize<'a> for NobleList<'a> {}
 
 entry! {
     /// A noble in the room.
@@ -109,7 +109,7 @@ impl NobleCounts<'_> {
     }
 }
 
-impl Summarize for NobleCounts<'_> {}
+impl<'a> Summarize<'a> for NobleCounts<'a> {}
 
 entry! {
     /// How many nobles of one rank are in the room.
@@ -131,7 +131,7 @@ view! {
     }
 }
 
-impl Summarize for GuestCount<'_> {}
+impl<'a> Summarize<'a> for GuestCount<'a> {}
 
 view! {
     /// `dfobc` (opened) and `dfrbc` (renewed), to some clients `odfbc` and `rndfbc`: someone is a diamond fan.
@@ -165,16 +165,16 @@ view! {
     }
 }
 
-impl Summarize for DiamondFan<'_> {
-    fn summarize(&self) -> Summary<'_> {
+impl<'a> Summarize<'a> for DiamondFan<'a> {
+    fn summarize(self) -> Summary<'a> {
         Summary {
             user: self.user,
-            name: filled(&self.name),
+            name: filled(self.name),
             level: self.level,
             noble: positive(self.noble),
-            medal: medal(&self.medal, self.medal_level, self.target_room),
+            medal: medal(self.medal, self.medal_level, self.target_room),
             price_fen: positive(self.price_fen),
-            receiver: filled(&self.target_name),
+            receiver: filled(self.target_name),
             ..Summary::default()
         }
     }

@@ -30,15 +30,15 @@ view! {
     }
 }
 
-impl Summarize for FlyingChat<'_> {
-    fn summarize(&self) -> Summary<'_> {
+impl<'a> Summarize<'a> for FlyingChat<'a> {
+    fn summarize(self) -> Summary<'a> {
         Summary {
             sent_ms: seconds_to_ms(self.sent_s),
             user: self.user,
-            name: filled(&self.name),
-            text: Some(Cow::Borrowed(&self.text)),
+            name: filled(self.name),
+            text: Some(self.text),
             noble: positive(self.noble),
-            receiver: filled(&self.target_name),
+            receiver: filled(self.target_name),
             ..Summary::default()
         }
     }
@@ -60,9 +60,9 @@ view! {
     }
 }
 
-impl Summarize for SiteChat<'_> {
-    fn summarize(&self) -> Summary<'_> {
-        Summary { text: Some(Cow::Borrowed(&self.text)), ..Summary::default() }
+impl<'a> Summarize<'a> for SiteChat<'a> {
+    fn summarize(self) -> Summary<'a> {
+        Summary { text: Some(self.text), ..Summary::default() }
     }
 }
 
@@ -84,9 +84,9 @@ view! {
     }
 }
 
-impl Summarize for SystemNotice<'_> {
-    fn summarize(&self) -> Summary<'_> {
-        Summary { text: Some(Cow::Borrowed(&self.text)), ..Summary::default() }
+impl<'a> Summarize<'a> for SystemNotice<'a> {
+    fn summarize(self) -> Summary<'a> {
+        Summary { text: Some(self.text), ..Summary::default() }
     }
 }
 
@@ -114,13 +114,13 @@ view! {
     }
 }
 
-impl Summarize for ScreenNotice<'_> {
-    fn summarize(&self) -> Summary<'_> {
+impl<'a> Summarize<'a> for ScreenNotice<'a> {
+    fn summarize(self) -> Summary<'a> {
         Summary {
             sent_ms: positive(self.sent_ms),
-            name: filled(&self.name),
-            text: filled(&self.text),
-            receiver: filled(&self.streamer),
+            name: filled(self.name),
+            text: filled(self.text),
+            receiver: filled(self.streamer),
             ..Summary::default()
         }
     }
@@ -136,4 +136,4 @@ view! {
     }
 }
 
-impl Summarize for SiteNews<'_> {}
+impl<'a> Summarize<'a> for SiteNews<'a> {}

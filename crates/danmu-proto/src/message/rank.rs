@@ -40,7 +40,7 @@ impl GiverRanking<'_> {
     }
 }
 
-impl Summarize for GiverRanking<'_> {}
+impl<'a> Summarize<'a> for GiverRanking<'a> {}
 
 entry! {
     /// Someone in a [`GiverRanking`].
@@ -89,7 +89,7 @@ impl LevelRanking<'_> {
     }
 }
 
-impl Summarize for LevelRanking<'_> {}
+impl<'a> Summarize<'a> for LevelRanking<'a> {}
 
 entry! {
     /// Someone in a [`LevelRanking`].
@@ -134,7 +134,7 @@ impl FanRanking<'_> {
     }
 }
 
-impl Summarize for FanRanking<'_> {}
+impl<'a> Summarize<'a> for FanRanking<'a> {}
 
 entry! {
     /// Someone in a [`FanRanking`].
@@ -180,9 +180,9 @@ view! {
     }
 }
 
-impl Summarize for RankUp<'_> {
-    fn summarize(&self) -> Summary<'_> {
-        Summary { user: self.user, name: filled(&self.name), ..Summary::default() }
+impl<'a> Summarize<'a> for RankUp<'a> {
+    fn summarize(self) -> Summary<'a> {
+        Summary { user: self.user, name: filled(self.name), ..Summary::default() }
     }
 }
 
@@ -207,7 +207,7 @@ impl CategoryPlace<'_> {
     }
 }
 
-impl Summarize for CategoryPlace<'_> {}
+impl<'a> Summarize<'a> for CategoryPlace<'a> {}
 
 view! {
     /// `rlcn`: the rooms that lead a category.
@@ -228,7 +228,7 @@ impl CategoryRanking<'_> {
     }
 }
 
-impl Summarize for CategoryRanking<'_> {}
+impl<'a> Summarize<'a> for CategoryRanking<'a> {}
 
 entry! {
     /// A room in a category. Of a [`CategoryPlace`], only place and score are given.
@@ -262,8 +262,8 @@ view! {
     }
 }
 
-impl Summarize for WeeklyPlace<'_> {
-    fn summarize(&self) -> Summary<'_> {
-        Summary { user: self.user, name: filled(&self.name), ..Summary::default() }
+impl<'a> Summarize<'a> for WeeklyPlace<'a> {
+    fn summarize(self) -> Summary<'a> {
+        Summary { user: self.user, name: filled(self.name), ..Summary::default() }
     }
 }

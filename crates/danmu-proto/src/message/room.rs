@@ -22,8 +22,8 @@ view! {
     }
 }
 
-impl Summarize for LiveStatus<'_> {
-    fn summarize(&self) -> Summary<'_> {
+impl<'a> Summarize<'a> for LiveStatus<'a> {
+    fn summarize(self) -> Summary<'a> {
         Summary { sent_ms: positive(self.changed_ms), ..Summary::default() }
     }
 }
@@ -38,8 +38,8 @@ view! {
     }
 }
 
-impl Summarize for StreamerPresence<'_> {
-    fn summarize(&self) -> Summary<'_> {
+impl<'a> Summarize<'a> for StreamerPresence<'a> {
+    fn summarize(self) -> Summary<'a> {
         Summary { user: self.user, ..Summary::default() }
     }
 }
@@ -54,7 +54,7 @@ view! {
     }
 }
 
-impl Summarize for StreamerLevelUp<'_> {}
+impl<'a> Summarize<'a> for StreamerLevelUp<'a> {}
 
 view! {
     /// `synexp`: the streamer's experience.
@@ -72,7 +72,7 @@ view! {
     }
 }
 
-impl Summarize for StreamerExperience<'_> {}
+impl<'a> Summarize<'a> for StreamerExperience<'a> {}
 
 view! {
     /// `qausrespond`: the room's heat, about once an hour. Its `rid` comes twice; the first is the room.
@@ -84,7 +84,7 @@ view! {
     }
 }
 
-impl Summarize for Heat<'_> {}
+impl<'a> Summarize<'a> for Heat<'a> {}
 
 view! {
     /// `lds`: a lottery began.
@@ -104,7 +104,7 @@ view! {
     }
 }
 
-impl Summarize for LotteryStart<'_> {}
+impl<'a> Summarize<'a> for LotteryStart<'a> {}
 
 view! {
     /// `lde`: a lottery ended.
@@ -122,4 +122,4 @@ view! {
     }
 }
 
-impl Summarize for LotteryEnd<'_> {}
+impl<'a> Summarize<'a> for LotteryEnd<'a> {}

@@ -24,11 +24,11 @@ view! {
     }
 }
 
-impl Summarize for OnlineReward<'_> {
-    fn summarize(&self) -> Summary<'_> {
+impl<'a> Summarize<'a> for OnlineReward<'a> {
+    fn summarize(self) -> Summary<'a> {
         Summary {
             user: self.user,
-            name: filled(&self.name),
+            name: filled(self.name),
             level: self.level,
             client: self.client.map(Client),
             ..Summary::default()
@@ -60,12 +60,12 @@ view! {
     }
 }
 
-impl Summarize for BoxAppeared<'_> {
-    fn summarize(&self) -> Summary<'_> {
+impl<'a> Summarize<'a> for BoxAppeared<'a> {
+    fn summarize(self) -> Summary<'a> {
         Summary {
             sent_ms: seconds_to_ms(self.appeared_s),
             user: self.user,
-            name: filled(&self.name),
+            name: filled(self.name),
             ..Summary::default()
         }
     }
@@ -91,9 +91,9 @@ view! {
     }
 }
 
-impl Summarize for BoxOpened<'_> {
-    fn summarize(&self) -> Summary<'_> {
-        Summary { user: self.user, name: filled(&self.name), receiver: filled(&self.taker_name), ..Summary::default() }
+impl<'a> Summarize<'a> for BoxOpened<'a> {
+    fn summarize(self) -> Summary<'a> {
+        Summary { user: self.user, name: filled(self.name), receiver: filled(self.taker_name), ..Summary::default() }
     }
 }
 
@@ -119,9 +119,9 @@ view! {
     }
 }
 
-impl Summarize for BoxCoins<'_> {
-    fn summarize(&self) -> Summary<'_> {
-        Summary { user: self.user, name: filled(&self.name), receiver: filled(&self.taker_name), ..Summary::default() }
+impl<'a> Summarize<'a> for BoxCoins<'a> {
+    fn summarize(self) -> Summary<'a> {
+        Summary { user: self.user, name: filled(self.name), receiver: filled(self.taker_name), ..Summary::default() }
     }
 }
 
@@ -147,19 +147,19 @@ view! {
     }
 }
 
-impl Summarize for BoxProp<'_> {
-    fn summarize(&self) -> Summary<'_> {
+impl<'a> Summarize<'a> for BoxProp<'a> {
+    fn summarize(self) -> Summary<'a> {
         Summary {
             user: self.user,
-            name: filled(&self.name),
+            name: filled(self.name),
             gift: Some(summary::Gift {
                 kind: GiftKind::Prop,
                 id: 0,
-                name: filled(&self.prop_name),
+                name: filled(self.prop_name),
                 count: self.number.unwrap_or(1),
                 hits: None,
             }),
-            receiver: filled(&self.taker_name),
+            receiver: filled(self.taker_name),
             ..Summary::default()
         }
     }

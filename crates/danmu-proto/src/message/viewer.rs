@@ -39,15 +39,15 @@ view! {
     }
 }
 
-impl Summarize for Enter<'_> {
-    fn summarize(&self) -> Summary<'_> {
+impl<'a> Summarize<'a> for Enter<'a> {
+    fn summarize(self) -> Summary<'a> {
         Summary {
             user: self.user,
-            name: filled(&self.name),
+            name: filled(self.name),
             level: self.level,
             role: Role::of(self.room_role, self.platform_role),
             noble: positive(self.noble),
-            medal: medal(&self.medal, self.medal_level, self.medal_room),
+            medal: medal(self.medal, self.medal_level, self.medal_room),
             ..Summary::default()
         }
     }
@@ -69,9 +69,9 @@ view! {
     }
 }
 
-impl Summarize for LevelUp<'_> {
-    fn summarize(&self) -> Summary<'_> {
-        Summary { user: self.user, name: filled(&self.name), level: self.level, ..Summary::default() }
+impl<'a> Summarize<'a> for LevelUp<'a> {
+    fn summarize(self) -> Summary<'a> {
+        Summary { user: self.user, name: filled(self.name), level: self.level, ..Summary::default() }
     }
 }
 
@@ -93,12 +93,12 @@ view! {
     }
 }
 
-impl Summarize for MedalUp<'_> {
-    fn summarize(&self) -> Summary<'_> {
+impl<'a> Summarize<'a> for MedalUp<'a> {
+    fn summarize(self) -> Summary<'a> {
         Summary {
             user: self.user,
-            name: filled(&self.name),
-            medal: medal(&self.medal, self.medal_level, self.room),
+            name: filled(self.name),
+            medal: medal(self.medal, self.medal_level, self.room),
             ..Summary::default()
         }
     }
@@ -118,9 +118,9 @@ view! {
     }
 }
 
-impl Summarize for Share<'_> {
-    fn summarize(&self) -> Summary<'_> {
-        Summary { user: self.user, name: filled(&self.name), ..Summary::default() }
+impl<'a> Summarize<'a> for Share<'a> {
+    fn summarize(self) -> Summary<'a> {
+        Summary { user: self.user, name: filled(self.name), ..Summary::default() }
     }
 }
 
@@ -134,7 +134,7 @@ view! {
     }
 }
 
-impl Summarize for Likes<'_> {}
+impl<'a> Summarize<'a> for Likes<'a> {}
 
 view! {
     /// `newblackres`, in 2016 `blackres`: a viewer was muted.
@@ -161,13 +161,13 @@ view! {
 }
 
 /// The one who mutes acts, and the one who is muted receives.
-impl Summarize for Mute<'_> {
-    fn summarize(&self) -> Summary<'_> {
+impl<'a> Summarize<'a> for Mute<'a> {
+    fn summarize(self) -> Summary<'a> {
         Summary {
             user: self.by,
-            name: filled(&self.by_name),
+            name: filled(self.by_name),
             duration_s: positive(self.duration_s),
-            receiver: filled(&self.name),
+            receiver: filled(self.name),
             ..Summary::default()
         }
     }
@@ -193,8 +193,8 @@ view! {
     }
 }
 
-impl Summarize for AdminChange<'_> {
-    fn summarize(&self) -> Summary<'_> {
-        Summary { user: self.by, receiver: filled(&self.name), ..Summary::default() }
+impl<'a> Summarize<'a> for AdminChange<'a> {
+    fn summarize(self) -> Summary<'a> {
+        Summary { user: self.by, receiver: filled(self.name), ..Summary::default() }
     }
 }

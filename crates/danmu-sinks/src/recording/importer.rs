@@ -19,7 +19,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use danmu_proto::summary::{Flags, GiftKind, own_room};
-use danmu_proto::{Message, RoomId};
+use danmu_proto::{Fields, RoomId, Summary};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::ledger::Gap;
@@ -151,12 +151,12 @@ impl Importer {
             Body::Payload(payload) => (Some(payload), None),
             Body::Summary(summary) => (None, Some(summary)),
         };
-        let message = payload.as_deref().map(Message::read);
+        let fields = payload.as_deref().map(Fields::new);
         let named = told.room.or(self.options.room);
-        let room = named.or_else(|| own_room(message.as_ref()?.fields())).ok_or(ImportError::NoRoom)?;
-        let mut summary = match (summary, &message) {
+        let room = named.or_else(|| own_room(fields?)).ok_or(ImportError::NoRoom)?;
+        let mut summary = match (summary, fields) {
             (Some(summary), _) => *summary,
-            (None, Some(message)) => message.summary(room),
+            (None, Some(fields)) => Summary::of(fields, room),
             (None, None) => return Ok(()),
         };
         summary.flags = summary.flags.with(Flags::IMPORTED, true).with(Flags::LOSSY, told.lossy);

@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use thiserror::Error;
 
 use danmu_proto::summary::Flags;
-use danmu_proto::{Message, RoomId};
+use danmu_proto::{RoomId, Summary};
 
 use super::raw::{Block, RawError, Stored};
 use super::row;
@@ -75,8 +75,7 @@ fn rebuild(conn: &Connection, block: &Block) -> rusqlite::Result<u64> {
         let Some(room) = row.get::<_, i64>(0)?.try_into().ok().and_then(RoomId::new) else { continue };
         // Where it came from is not in the payload.
         let imported = Flags(row.get::<_, i64>(1)? as u8).has(Flags::IMPORTED);
-        let message = Message::read(payload);
-        let mut summary = message.summary(room);
+        let mut summary = Summary::read(payload, room);
         summary.flags = summary.flags.with(Flags::IMPORTED, imported);
         row::bind_made(&mut update, &summary)?;
         update.raw_bind_parameter(row::MADE + 1, id)?;

@@ -5,8 +5,8 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use danmu_proto::Message;
 use danmu_proto::summary::own_room;
+use danmu_proto::{Fields, Summary};
 use danmu_sinks::Entry;
 use danmu_sinks::format::jsonl;
 use danmu_sinks::import::payloads::{self, PayloadError};
@@ -89,10 +89,10 @@ struct Out<W> {
 impl<W: Write> Out<W> {
     fn payload(&mut self, payload: &[u8]) -> Result<(), Closed> {
         self.seq += 1;
-        let message = Message::read(payload);
+        let fields = Fields::new(payload);
         // Nobody joined a room to hear this, so it is from the one that it names.
-        let room = own_room(message.fields());
-        let summary = message.summary(None);
+        let room = own_room(fields);
+        let summary = Summary::of(fields, None);
         let entry = Entry { seq: Some(self.seq), room, received_us: None, summary: &summary, payload: Some(payload) };
         Ok(jsonl::write_message(&mut self.out, &entry)?)
     }

@@ -49,9 +49,8 @@ impl Recorder {
                 received_us = received_us.max(records.received_us);
                 for record in records.messages() {
                     id += 1;
-                    let message = record.message();
                     let given = (id, record.room, *link, received_us);
-                    row::bind(&mut insert, given, &message.summary(record.room)).map_err(sqlite)?;
+                    row::bind(&mut insert, given, &record.summary()).map_err(sqlite)?;
                     insert.raw_execute().map_err(sqlite)?;
                     if self.options.raw
                         && let Some(block) = self.raw.push(id, &record.payload)?
