@@ -38,8 +38,20 @@ impl Clock {
         Self::new(now_us, None)
     }
 
+    /// A clock that follows another than the system's: for tests, where that is simulated and leaps. `wall` tells the time
+    /// in microseconds since the Unix epoch.
+    pub fn following(wall: fn() -> i64) -> Self {
+        Self::new(wall(), Some(wall))
+    }
+
     fn new(start_us: i64, wall: Option<fn() -> i64>) -> Self {
         Self(Arc::new(Inner { start: Instant::now(), start_us: start_us.into(), wall }))
+    }
+
+    /// Shows `at_us` at least, and goes on from there: for who goes on with what was done by a clock that was ahead.
+    pub fn catch_up(&self, at_us: i64) {
+        let passed = self.0.start.elapsed().as_micros() as i64;
+        self.0.start_us.fetch_max(at_us.saturating_sub(passed), Ordering::Relaxed);
     }
 
     /// The time now.
@@ -95,6 +107,10 @@ mod tests {
         assert_eq!(clock.now_us(), 1000 * HOUR);
         WALL.store(10 * HOUR, Ordering::Relaxed);
         assert_eq!(clock.now_us(), 1000 * HOUR);
+        clock.catch_up(999 * HOUR);
+        assert_eq!(clock.now_us(), 1000 * HOUR);
+        clock.catch_up(1001 * HOUR);
+        assert_eq!(clock.now_us(), 1001 * HOUR);
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub enum Event {
         messages: u64,
         /// How much control came with them, which nothing was lost by.
         control: u64,
-        /// When the first was dropped.
+        /// When the link stopped reading: what came from then on is among them.
         from_us: i64,
         /// When there was room again.
         to_us: i64,

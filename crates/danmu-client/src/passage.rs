@@ -27,8 +27,8 @@ enum Flow {
     /// It does.
     Open,
     /// A subscriber is full: nothing is read.
-    Blocked { since: Instant },
-    /// It was full for too long: what is read is dropped and counted.
+    Blocked { since: Instant, since_us: i64 },
+    /// It was full for too long: what is read is dropped and counted. That begins with what came while nothing was read.
     Dropping { from_us: i64, messages: u64, control: u64 },
 }
 
@@ -53,7 +53,7 @@ impl<'o> Passage<'o> {
     /// When to lose patience with a full subscriber.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match self.flow {
-            Flow::Blocked { since } => since.checked_add(self.out.blocked),
+            Flow::Blocked { since, .. } => since.checked_add(self.out.blocked),
             Flow::Open | Flow::Dropping { .. } => None,
         }
     }
@@ -80,14 +80,16 @@ impl<'o> Passage<'o> {
 
     /// A subscriber is full: reads no more for now.
     pub(crate) fn block(&mut self, session: &mut Session) {
-        self.flow = Flow::Blocked { since: Instant::now() };
+        self.flow = Flow::Blocked { since: Instant::now(), since_us: self.out.clock.now_us() };
         session.pause_reading(Instant::now().into_std());
     }
 
     /// If it was blocked for too long, reads on, lest the server cut the link off as a slow reader.
     pub(crate) fn tick(&mut self, session: &mut Session) {
-        if self.deadline().is_some_and(|at| Instant::now() >= at) {
-            self.flow = Flow::Dropping { from_us: self.out.clock.now_us(), messages: 0, control: 0 };
+        if let Flow::Blocked { since_us, .. } = self.flow
+            && self.deadline().is_some_and(|at| Instant::now() >= at)
+        {
+            self.flow = Flow::Dropping { from_us: since_us, messages: 0, control: 0 };
             session.resume_reading(Instant::now().into_std());
         }
     }

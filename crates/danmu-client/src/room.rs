@@ -52,10 +52,25 @@ impl Room {
     /// # Panics
     /// If called outside of a tokio runtime.
     pub fn open_with(room: RoomId, config: Config, dial: impl Dial) -> Self {
+        Self::open_knowing(room, config, dial, [""; 0])
+    }
+
+    /// The same of a room that was listened to until a moment ago: messages with these ids are known, and not heard again.
+    ///
+    /// # Panics
+    /// If called outside of a tokio runtime.
+    pub fn open_knowing(
+        room: RoomId,
+        config: Config,
+        dial: impl Dial,
+        ids: impl IntoIterator<Item: AsRef<str>>,
+    ) -> Self {
         let hub = Arc::new(Hub::default());
         let events = hub.subscribe(Overflow::Wait, config.queue_bytes);
         let (stop, stopped) = watch::channel(false);
-        let merge = Merge::new(config.merge_bytes);
+        let mut merge = Merge::new(config.merge_bytes);
+        let now = Instant::now().into_std();
+        ids.into_iter().for_each(|id| merge.recall(id.as_ref(), now));
         tokio::spawn(keep_open(room, Arc::new(Shared::new(dial, config)), hub, merge, stopped));
         Self { events, _stop: stop }
     }

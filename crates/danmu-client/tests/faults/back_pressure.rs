@@ -69,6 +69,22 @@ fn a_subscriber_that_pauses_for_less_than_is_allowed_loses_nothing_and_heartbeat
 }
 
 #[test]
+fn what_came_while_nothing_was_read_counts_as_missed_from_then_on() {
+    Network::built(Builder::new().tcp_capacity(64), |peer: Peer, _| floods(peer, COUNT)).run(async {
+        let mut config = config();
+        config.queue_bytes = 10_000;
+        let mut room = open(config);
+        let joined_us = joined(&mut room).await;
+        sleep(S(30)).await;
+        let from_us =
+            until(&mut room, |event| if let Event::Dropped { from_us, .. } = event { Some(from_us) } else { None })
+                .await;
+        // Full within a moment, and given up after 10 s.
+        assert!((0..5 * SECOND_US).contains(&(from_us - joined_us)), "{}", from_us - joined_us);
+    });
+}
+
+#[test]
 fn a_subscriber_that_pauses_for_longer_loses_what_is_counted_and_no_more() {
     let seen = Network::built(Builder::new().tcp_capacity(64), |peer: Peer, _| floods(peer, COUNT)).run(async {
         let mut config = config();

@@ -17,7 +17,7 @@ mod link;
 mod renew;
 mod write;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -220,6 +220,8 @@ pub struct Recorder {
     options: RecorderOptions,
     commit_every_us: i64,
     run: i64,
+    /// When it began.
+    begun_us: i64,
     /// How it ended, once it does.
     reason: Option<&'static str>,
     /// What the clock said last.
@@ -270,6 +272,9 @@ impl Recorder {
     ///
     /// If the last run of the file was not finished, it ends here: its links with the last byte they heard, and its
     /// wanted time only now, so that the time in between is a gap with the reason `crash`.
+    ///
+    /// Runs follow each other, also if the clock was put back in between: this one [begins](Self::begun_us) no earlier than
+    /// the last one ended, and times that it is told should go on from there.
     pub fn open(path: impl AsRef<Path>, options: RecorderOptions, now_us: i64) -> Result<Self, OpenError> {
         let path = path.as_ref();
         let (mut conn, lock) = open_to_write(path, true, &options.version)?;
@@ -285,8 +290,9 @@ impl Recorder {
             options,
             commit_every_us,
             run: begun.run,
+            begun_us: begun.from_us,
             reason: None,
-            clock_us: now_us,
+            clock_us: begun.from_us,
             received_us: begun.received_us,
             committed: Committed { rows: 0, last_id: begun.last_id },
             pending: Vec::new(),
@@ -299,7 +305,7 @@ impl Recorder {
             room_states: Vec::new(),
             gifts: Vec::new(),
             changed_us: None,
-            stamped_us: now_us,
+            stamped_us: begun.from_us,
             failing: None,
             next_link: begun.last_link + 1,
             next_wanted: begun.last_wanted + 1,
@@ -412,21 +418,20 @@ impl Recorder {
     }
 
     /// Throws away the messages that wait for a commit, counts them as dropped for want of storage, and makes a gap
-    /// from the first of them to the next commit that succeeds. Gives how many they were.
+    /// from the first of them to the next commit that succeeds: for all links of the room, since what the others heard of
+    /// the same was left out as known. Gives how many they were.
     ///
     /// For when commits have failed for so long that memory is needed more.
     pub fn drop_pending(&mut self, now_us: i64) -> u64 {
         self.changed(now_us);
+        let mut rooms = HashSet::new();
         for Pending { link: row, records } in std::mem::take(&mut self.pending) {
-            let messages = records.messages().count() as u64;
-            // The first of a link's ends its listening, which gives the link a new row.
-            if self.links.get(&records.link).is_some_and(|link| link.row == row) {
-                self.break_link(records.link, records.received_us);
+            if rooms.insert(records.room) {
+                self.deafen(records.room, records.received_us);
             }
             let live = self.links.get_mut(&records.link).filter(|link| link.row == row);
             if let Some(link) = live.or_else(|| self.ended_links.get_mut(&row)) {
-                link.unstore(messages);
-                link.deaf_since(records.received_us);
+                link.unstore(records.messages().count() as u64);
             }
         }
         self.pending_bytes = 0;
@@ -522,6 +527,11 @@ impl Recorder {
         &self.path
     }
 
+    /// When this run began, in microseconds since the Unix epoch: later than was said where the last one ended later.
+    pub const fn begun_us(&self) -> i64 {
+        self.begun_us
+    }
+
     /// The number of this run in the recording.
     pub const fn run(&self) -> i64 {
         self.run
@@ -552,6 +562,17 @@ impl Recorder {
             link.end(ended_us, reason);
             self.ended_links.insert(link.row, link);
             self.changed(ended_us);
+        }
+    }
+
+    /// What was heard in a room from `from_us` on does not count: listening ends there, which gives its links new rows.
+    fn deafen(&mut self, room: RoomId, from_us: i64) {
+        let links: Vec<LinkId> = self.links.iter().filter(|(_, link)| link.room == room).map(|(&id, _)| id).collect();
+        for link in links {
+            self.break_link(link, from_us);
+        }
+        for link in self.ended_links.values_mut().filter(|link| link.room == room) {
+            link.deaf_since(from_us);
         }
     }
 

@@ -22,6 +22,28 @@ fn as_crashed(path: &Path, name: &str) -> std::path::PathBuf {
 }
 
 #[test]
+fn a_clock_that_was_put_back_between_two_runs_hides_no_gap() {
+    let (_folder, path) = folder();
+    let mut recorder = listening(&path, NOON);
+    recorder.records(&heard(LINK, room(9999), NOON + 3600 * SECOND, &[chat(1, "a", "committed")]));
+    recorder.commit(NOON + 3600 * SECOND).unwrap();
+    drop(recorder);
+    // It is half an hour later, and the clock shows half an hour less.
+    let mut recorder = Recorder::open(&path, RecorderOptions::default(), NOON + 1800 * SECOND).unwrap();
+    let begun_us = recorder.begun_us();
+    assert_eq!(begun_us, NOON + 3600 * SECOND);
+    recorder.want(room(9999), begun_us);
+    recorder.link_opened(LINK, room(9999), "tcp://a:1", begun_us + 5 * SECOND);
+    recorder.link_ended(LINK, begun_us + 9 * SECOND, begun_us + 9 * SECOND, "closed");
+    recorder.unwant(room(9999), begun_us + 9 * SECOND);
+    recorder.finish(begun_us + 9 * SECOND).unwrap();
+    let gaps = Recording::open(&path).unwrap().gaps().unwrap();
+    let spans: Vec<_> = gaps.iter().map(|gap| (gap.from_us - begun_us, gap.to_us - begun_us, &*gap.reason)).collect();
+    assert_eq!(spans, [(0, 5 * SECOND, "crash")]);
+    is_sound(&path);
+}
+
+#[test]
 fn a_crash_is_a_gap_from_the_last_byte_to_the_next_start() {
     let (_folder, path) = folder();
     let mut recorder = listening(&path, NOON);

@@ -94,6 +94,30 @@ fn what_is_given_up_is_counted_and_becomes_a_gap() {
 }
 
 #[test]
+fn what_is_given_up_is_a_gap_of_the_room_also_where_another_link_heard_it_as_a_duplicate() {
+    let (_folder, path) = folder();
+    let mut recorder = listening(&path, NOON);
+    recorder.link_opened(LinkId(2), room(9999), "tcp://b:1", NOON);
+    recorder.commit(NOON + 1).unwrap();
+    recorder.records(&heard(LINK, room(9999), NOON + SECOND, &[chat(1, "a", "lost")]));
+    recorder.duplicates(LinkId(2), room(9999), 1);
+    // One that ends meanwhile heard no more than the others.
+    recorder.link_opened(LinkId(3), room(9999), "tcp://c:1", NOON);
+    recorder.link_ended(LinkId(3), NOON + 2 * SECOND, NOON + 2 * SECOND, "closed");
+    assert_eq!(recorder.drop_pending(NOON + 3 * SECOND), 1);
+    recorder.commit(NOON + 4 * SECOND).unwrap();
+    for link in [LINK, LinkId(2)] {
+        recorder.link_ended(link, NOON + 9 * SECOND, NOON + 9 * SECOND, "closed");
+    }
+    recorder.unwant(room(9999), NOON + 9 * SECOND);
+    assert!(recorder.finish(NOON + 9 * SECOND).unwrap().sums.add_up());
+    let gaps = Recording::open(&path).unwrap().gaps().unwrap();
+    let spans: Vec<_> = gaps.iter().map(|gap| (gap.from_us - NOON, gap.to_us - NOON)).collect();
+    assert_eq!(spans, [(SECOND, 4 * SECOND)], "{gaps:?}");
+    is_sound(&path);
+}
+
+#[test]
 fn a_quiet_room_has_no_gap_when_another_one_loses_messages() {
     let (_folder, path) = folder();
     let mut recorder = listening(&path, NOON);

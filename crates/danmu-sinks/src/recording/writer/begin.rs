@@ -10,6 +10,8 @@ const CRASH: &str = "crash";
 /// Where a new run stands.
 pub(in crate::recording) struct Begun {
     pub(in crate::recording) run: i64,
+    /// When it begins.
+    pub(in crate::recording) from_us: i64,
     /// The last message, 0 if there is none, and when it was received.
     pub(in crate::recording) last_id: i64,
     pub(in crate::recording) received_us: i64,
@@ -34,6 +36,9 @@ pub(in crate::recording) fn begin_in(tx: &Connection, version: &str, now_us: i64
         .optional()?;
     let (last_id, received_us) = last.unwrap_or((0, i64::MIN));
     countable(last_id)?;
+    // Where the clock was put back since, two runs would share a time, and one would hide the other's gaps.
+    let ended_us: Option<i64> = tx.query_row("SELECT max(to_us) FROM run", [], |row| row.get(0))?;
+    let now_us = ended_us.map_or(now_us, |ended_us| ended_us.max(now_us));
 
     // Rows and the sums and times of their links were always committed together, so they need no mending.
     tx.execute(
@@ -54,7 +59,7 @@ pub(in crate::recording) fn begin_in(tx: &Connection, version: &str, now_us: i64
     };
     let last_link = largest("SELECT max(id) FROM link")?;
     let last_wanted = largest("SELECT max(rowid) FROM wanted")?;
-    Ok(Begun { run, last_id, received_us, last_link, last_wanted })
+    Ok(Begun { run, from_us: now_us, last_id, received_us, last_link, last_wanted })
 }
 
 /// An id from which it is possible to count on. Only who edits a recording can make another.

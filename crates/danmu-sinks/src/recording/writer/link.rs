@@ -122,7 +122,7 @@ impl Sums {
 pub(super) struct Link {
     /// Its number in the file.
     pub(super) row: i64,
-    room: RoomId,
+    pub(super) room: RoomId,
     server: String,
     joined_us: Option<i64>,
     /// Joins with the next commit that succeeds.
