@@ -110,8 +110,9 @@ async fn converse(
     loop {
         if let (Some(joined), Some(extras)) = (&membership, &mut extras) {
             while let Some((fault, burst)) = extras.due(Instant::now(), joined.id) {
-                faults.count(fault);
-                joined.say(burst);
+                if joined.say(burst) {
+                    faults.count(fault);
+                }
             }
         }
         if let Some((_, code)) = ERRORS.into_iter().find(|&(fault, _)| faults.has_come(fault)) {

@@ -1,4 +1,7 @@
-//! Extras: what chaos has one connection hear beside its room: odd messages every so often, and broken packets once.
+//! Extras: what chaos has to say beside the room: odd messages every so often, and broken packets once.
+//!
+//! A broken packet is sent to the connection whose fate it is. An odd message is said in its room by the fate of who has
+//! been there longest, so that all who are in the room hear the same, as always.
 
 use std::time::{Duration, Instant};
 

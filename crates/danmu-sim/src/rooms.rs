@@ -157,12 +157,22 @@ impl Rooms {
 }
 
 impl Membership {
-    /// Has the client hear something beside its room.
-    pub(crate) fn say(&self, burst: Burst) {
-        if burst.messages > 0 {
+    /// Has the client hear a broken packet; or all of its room an odd message, if the client was there first. Gives
+    /// whether that was so.
+    pub(crate) fn say(&self, burst: Burst) -> bool {
+        let is_own = |other: &Listener| Rc::ptr_eq(&other.outbox, &self.listener.outbox);
+        if burst.messages == 0 {
+            self.listener.outbox.feed(burst, &self.listener.tally);
+        } else if self.player.is_some() {
+            // Whoever is played a tape is alone with it.
             self.room.ledger.feed(&burst);
+            self.listener.outbox.feed(burst, &self.listener.tally);
+        } else if self.room.listeners.borrow().first().is_some_and(is_own) {
+            self.room.say(&burst);
+        } else {
+            return false;
         }
-        self.listener.outbox.feed(burst, &self.listener.tally);
+        true
     }
 }
 

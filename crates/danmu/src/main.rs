@@ -5,6 +5,7 @@
 
 #![allow(clippy::doc_markdown, reason = "comments on options are their help: plain text, not Markdown")]
 
+mod audit;
 mod bar;
 mod capture;
 mod cli;
@@ -26,6 +27,8 @@ mod table;
 mod target;
 mod tee;
 mod text;
+#[cfg(test)]
+mod world;
 mod writer;
 
 use std::process::ExitCode;

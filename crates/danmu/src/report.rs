@@ -40,6 +40,8 @@ pub(crate) enum Report {
     Left { messages: u64 },
     /// The file was removed or renamed, and a new one takes its place.
     Renewed,
+    /// The file ends later than it is by this machine's clock: times go on from there, so that they stay in order.
+    Ahead { seconds: i64 },
     /// There is little room left on the disk.
     Low(Low),
     /// A tee cannot be written at the moment.
@@ -116,6 +118,7 @@ impl Report {
             Self::Dropped { .. } => "dropped",
             Self::Left { .. } => "left",
             Self::Renewed => "renewed",
+            Self::Ahead { .. } => "ahead",
             Self::Low(_) => "low",
             Self::Tee { .. } => "tee_failing",
             Self::TeeLeft { .. } => "tee_left",
@@ -139,6 +142,10 @@ impl Dated {
             }
             Report::Left { messages } => format!("{messages} messages that waited for {file} are lost"),
             Report::Renewed => format!("{file} was removed or renamed; a new one takes its place"),
+            Report::Ahead { seconds } => format!(
+                "{file} ends {seconds} s ahead of this machine's clock, and its times go on from there; for right ones, \
+                 use a new file"
+            ),
             Report::Low(Low { free_bytes, lasts }) => {
                 let room = format!("the disk of {file} has {} left", size(*free_bytes));
                 match lasts {
@@ -176,6 +183,7 @@ impl Dated {
                 add("detail", json!(detail));
             }
             Report::Dropped { messages } | Report::Left { messages } => _ = add("messages", json!(messages)),
+            Report::Ahead { seconds } => _ = add("seconds", json!(seconds)),
             Report::Low(low) => {
                 add("free_bytes", json!(low.free_bytes));
                 if let Some(lasts) = low.lasts {

@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use danmu_client::directory::RoomState;
 use danmu_client::queue::NoEvent;
@@ -30,10 +31,13 @@ const PENDING: usize = 64 << 20;
 /// place.
 const GONE_US: i64 = 10_000_000;
 
+/// How far a recording may be ahead of the clock before that is worth a word.
+const AHEAD_US: i64 = 60_000_000;
+
 /// What the thread that writes is to do.
 pub(crate) struct Writer {
     target: Target,
-    recorder: Recorder,
+    pub(crate) recorder: Recorder,
     before: Before,
     /// What goes on, to go on in the file of another day.
     wanted: HashSet<RoomId>,
@@ -48,6 +52,8 @@ pub(crate) struct Writer {
     types: Types,
     /// How many more messages to store.
     limit: Option<u64>,
+    /// How many bytes of messages may wait for a disk that takes none.
+    pub(crate) pending: usize,
     /// Who wants to know which file is recorded into.
     tees: Option<mpsc::Sender<tee::Told>>,
 }
@@ -98,9 +104,10 @@ impl Writer {
         told: mpsc::Receiver<Told>,
         reporter: Reporter,
     ) -> Result<Self, OpenError> {
-        let recorder = target.open(clock.now_us())?;
+        let now_us = clock.now_us();
+        let recorder = target.open(now_us)?;
         let (before, wanted, links, trouble, space) = Default::default();
-        Ok(Self {
+        let writer = Self {
             target,
             recorder,
             before,
@@ -113,8 +120,20 @@ impl Writer {
             clock,
             types,
             limit,
+            pending: PENDING,
             tees: None,
-        })
+        };
+        writer.catch_up(now_us);
+        Ok(writer)
+    }
+
+    /// Times go on from where the recording has them, also if the clock was put back since.
+    fn catch_up(&self, now_us: i64) {
+        let begun_us = self.recorder.begun_us();
+        self.clock.catch_up(begun_us);
+        if begun_us > now_us.saturating_add(AHEAD_US) {
+            self.say(Report::Ahead { seconds: (begun_us - now_us) / 1_000_000 });
+        }
     }
 
     /// Tells `tees` which file is recorded into, now and after each change.
@@ -145,29 +164,45 @@ impl Writer {
         let is_full = Arc::clone(&full);
         let thread = thread::Builder::new().name("danmu-writer".to_owned()).spawn(move || {
             loop {
-                let event = events.wait(self.recorder.wait(self.clock.now_us()));
-                while let Ok(told) = self.told.try_recv() {
-                    self.told(told);
-                }
-                match event {
-                    Ok(event) => self.event(event),
-                    Err(NoEvent::TimedOut) => {}
+                match events.wait(self.wait()) {
+                    Ok(event) => self.turn(Some(event)),
+                    Err(NoEvent::TimedOut) => self.turn(None),
                     Err(NoEvent::Ended) => return self.finish(),
                 }
                 is_full.store(self.limit == Some(0), Ordering::Relaxed);
-                let now_us = self.clock.now_us();
-                if self.target.is_over(now_us) {
-                    let rotation = self.rotate(now_us);
-                    self.after_rotation(rotation);
-                }
-                let commit = self.recorder.tick(now_us);
-                self.after_commit(commit);
-                if let Some(low) = self.space.look(now_us, self.recorder.path()) {
-                    self.say(Report::Low(low));
-                }
             }
         })?;
         Ok(Writing { thread, full })
+    }
+
+    /// How long until there is something to do without an event.
+    pub(crate) fn wait(&self) -> Duration {
+        self.recorder.wait(self.clock.now_us())
+    }
+
+    /// Takes what happened, if something did, and does what is due.
+    pub(crate) fn turn(&mut self, event: Option<Event>) {
+        self.listen();
+        if let Some(event) = event {
+            self.event(event);
+        }
+        let now_us = self.clock.now_us();
+        if self.target.is_over(now_us) {
+            let rotation = self.rotate(now_us);
+            self.after_rotation(rotation);
+        }
+        let commit = self.recorder.tick(now_us);
+        self.after_commit(commit);
+        if let Some(low) = self.space.look(now_us, self.recorder.path()) {
+            self.say(Report::Low(low));
+        }
+    }
+
+    /// Takes what it was told beside events.
+    fn listen(&mut self) {
+        while let Ok(told) = self.told.try_recv() {
+            self.told(told);
+        }
     }
 
     fn told(&mut self, told: Told) {
@@ -244,15 +279,16 @@ impl Writer {
         let mut recorder = self.target.open(now_us).map_err(Rotation::Open)?;
         for (&link, (room, server)) in &self.links {
             self.recorder.link_ended(link, now_us, now_us, "rotation");
-            recorder.link_opened(link, *room, &server.to_string(), now_us);
+            recorder.link_opened(link, *room, &server.to_string(), recorder.begun_us());
         }
         for &room in &self.wanted {
-            recorder.want(room, now_us);
+            recorder.want(room, recorder.begun_us());
         }
         let old = std::mem::replace(&mut self.recorder, recorder);
         self.tell_tees(now_us);
         let finished = old.finish(now_us).map_err(Rotation::Finish)?;
         self.before.add(finished.sums, finished.lost, finished.elsewhere);
+        self.catch_up(now_us);
         self.space = Space::default();
         Ok(())
     }
@@ -267,7 +303,9 @@ impl Writer {
         }
     }
 
-    fn finish(mut self) -> Result<Finished, CommitError> {
+    /// Takes what it was told last, and ends the recording well.
+    pub(crate) fn finish(mut self) -> Result<Finished, CommitError> {
+        self.listen();
         if self.trouble.gone {
             self.renew(self.clock.now_us());
         }
@@ -345,7 +383,7 @@ impl Writer {
                 if self.trouble.gone && since_us.is_some_and(|since_us| now_us - since_us >= GONE_US) {
                     self.renew(now_us);
                 }
-                if self.recorder.pending_bytes() > PENDING {
+                if self.recorder.pending_bytes() > self.pending {
                     let messages = self.recorder.drop_pending(self.clock.now_us());
                     self.say(Report::Dropped { messages });
                 }

@@ -158,7 +158,7 @@ impl Recording {
     }
 
     /// What the ledger is derived from. What is open yet reaches to the last stamp of its run, as in the view `gap`.
-    pub(super) fn ledger(&self) -> Result<(Vec<Wanted>, Vec<Listened>), ReadError> {
+    pub fn ledger(&self) -> Result<(Vec<Wanted>, Vec<Listened>), ReadError> {
         let wanted = self
             .conn
             .prepare(
