@@ -209,6 +209,21 @@ fn search_counts_and_shows_context_and_marks() {
 }
 
 #[test]
+fn no_pattern_and_no_word_hangs_a_search() {
+    let mut made = Made::new();
+    made.says(0, 1, "甲", &"a".repeat(300_000));
+    made.commit(1);
+    let db = made.db();
+    for pattern in ["(a+)+$", "(a|a)*b", "(.*)*.*=.*", "^(([a-z])+.)+[A-Z]([a-z])+$", "(?:a?){500}a{500}"] {
+        let ran = run(&["search", &db, "--count", "--match", pattern]);
+        assert_eq!(ran.code, 0, "{pattern}: {}", ran.err);
+    }
+    let word = format!("{}b", "a".repeat(999));
+    assert_eq!(run(&["search", &db, "--count", &word]).out, "0\n");
+    assert_eq!(run(&["search", &db, "--count", "%%%%%%%%%%_"]).out, "0\n");
+}
+
+#[test]
 fn search_composes() {
     let mut made = talk();
     for n in 0..300 {

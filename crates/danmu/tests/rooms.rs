@@ -73,6 +73,19 @@ fn room_tells_which_room_a_name_means_and_what_goes_on_in_it() {
 }
 
 #[test]
+fn room_tells_what_gifts_cost_as_a_table_that_stats_read() {
+    let list = r#"{"error":0,"data":{"giftList":[
+        {"id":20004,"name":"火箭","priceInfo":{"price":50000,"priceType":"YUCHI"}}]}}"#;
+    let api = Api::with(&[("/m.douyu.com/66", r#"{"rid":7777}"#), ("/gift.douyucdn.cn/api/gift/v5/web/list", list)]);
+    let told = run(&["room", "66", "--gifts", "--api", &api.base]);
+    assert!(told.code == 0 && told.out.contains("火箭   20004   ¥500"), "{}{}", told.out, told.err);
+    assert!(told.err.contains("some gifts are missing"), "the prop config did not answer: {}", told.err);
+    let told = run(&["room", "66", "--gifts", "--json", "--api", &api.base]);
+    let gifts = danmu_client::directory::read_gift_table(&told.out).unwrap();
+    assert_eq!((gifts.len(), gifts[0].id, gifts[0].price_fen), (1, 20004, Some(50_000)));
+}
+
+#[test]
 fn a_room_that_is_none_has_an_exit_code_of_its_own() {
     let api = douyu();
     let told = run(&["room", "404404", "--api", &api.base]);

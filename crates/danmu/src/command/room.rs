@@ -3,14 +3,16 @@
 use std::io::Write as _;
 use std::time::UNIX_EPOCH;
 
-use danmu_client::directory::{RoomName, RoomState};
+use danmu_client::directory::{Gifts, RoomName, RoomState};
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::exit::Exit;
 use crate::network::Network;
-use crate::printer::{self, Printer, in_one_line};
+use crate::printer::{self, Closed, Printer, in_one_line};
+use crate::render::yuan;
 use crate::select;
+use crate::table::{Side, Table};
 use crate::text::safe;
 
 /// Tell which room a name means, and what goes on in it
@@ -19,7 +21,10 @@ pub(crate) struct Room {
     /// Rooms: numbers, names such as lpl, or links
     #[arg(required = true, value_name = "ROOM")]
     rooms: Vec<RoomName>,
-    /// Print one JSON object a room
+    /// What the gifts of the room are called and cost instead; with --json a table for danmu stats --gift-table
+    #[arg(long)]
+    gifts: bool,
+    /// Print one JSON object a room, or with --gifts one list
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -32,9 +37,20 @@ impl Room {
         let directory = self.network.directory()?;
         let mut exit = Exit::Done;
         for name in &self.rooms {
-            match directory.resolve(name).and_then(|resolved| directory.state(resolved.room)) {
-                Ok(state) if self.json => printer.json(|out| writeln!(out, "{}", in_json(name, &state)))?,
-                Ok(state) => printer.line(&in_words(&state))?,
+            let answered = directory.resolve(name).and_then(|resolved| {
+                let room = resolved.room;
+                if self.gifts {
+                    directory.gifts(room).map(Answer::Gifts)
+                } else {
+                    directory.state(room).map(Answer::State)
+                }
+            });
+            match answered {
+                Ok(Answer::State(state)) if self.json => {
+                    printer.json(|out| writeln!(out, "{}", in_json(name, &state)))?;
+                }
+                Ok(Answer::State(state)) => printer.line(&in_words(&state))?,
+                Ok(Answer::Gifts(gifts)) => print_gifts(&gifts, self.json, printer)?,
                 Err(error) => {
                     let error = error.into();
                     exit = Exit::of(&error);
@@ -45,6 +61,29 @@ impl Room {
         }
         Ok(exit)
     }
+}
+
+/// What was asked for.
+enum Answer {
+    State(RoomState),
+    Gifts(Gifts),
+}
+
+fn print_gifts(gifts: &Gifts, json: bool, printer: &mut Printer) -> Result<(), Closed> {
+    for failure in &gifts.failed {
+        printer.warn(format_args!("some gifts are missing: {}", failure.error));
+    }
+    if json {
+        let list = gifts.gifts.iter().map(
+            |gift| json!({"kind": gift.kind.name(), "id": gift.id, "name": gift.name, "price_fen": gift.price_fen}),
+        );
+        return printer.json(|out| writeln!(out, "{}", list.collect::<Value>()));
+    }
+    let mut table = Table::new(&[("gift", Side::Left), ("number", Side::Right), ("price", Side::Right)]);
+    for gift in &gifts.gifts {
+        table.row([gift.name.clone(), gift.id.to_string(), gift.price_fen.map(yuan).unwrap_or_default()]);
+    }
+    table.print(printer)
 }
 
 fn in_words(state: &RoomState) -> String {
