@@ -14,7 +14,7 @@ use std::str::FromStr;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::clean::one_line;
+use super::clean::{one_line, wide};
 use crate::comment::{self, Comment, Screen, What, yuan};
 use crate::entry::{Entry, Event};
 use crate::sink::{Format, Opened, Opening, Output, Sink, SinkError};
@@ -426,11 +426,8 @@ fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in one_line(text).chars().take(MOST_CHARS) {
         match c {
-            '{' => escaped.push('｛'),
-            '}' => escaped.push('｝'),
-            '\\' => escaped.push('＼'),
             ' ' => escaped.push_str("\\h"),
-            c => escaped.push(c),
+            c => escaped.push(wide(c)),
         }
     }
     escaped

@@ -22,6 +22,16 @@ pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
     text.replace("\r\n", "\n").chars().filter_map(kept).collect()
 }
 
+/// What is markup in formats that have no escapes for it, in its wide form, which is none anywhere.
+pub(super) const fn wide(c: char) -> char {
+    match c {
+        '{' => '｛',
+        '}' => '｝',
+        '\\' => '＼',
+        c => c,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,8 @@
 
 use std::io::Write as _;
 
-use super::window::{Cue, Window};
+use super::clean::{one_line, wide};
+use super::window::{Cue, Time, Window};
 use crate::comment::{self, Screen};
 use crate::entry::Entry;
 use crate::sink::{Format, Output, Sink, SinkError};
@@ -62,7 +63,7 @@ impl Sink for Srt<'_> {
 impl Cues<'_> {
     fn write(&mut self, (from_ms, to_ms, lines): Cue<'_>) -> Result<(), SinkError> {
         self.count += 1;
-        writeln!(self.out, "{}\n{} --> {}", self.count, Time(from_ms), Time(to_ms))?;
+        writeln!(self.out, "{}\n{} --> {}", self.count, Time(from_ms, ','), Time(to_ms, ','))?;
         for (line, _) in lines {
             writeln!(self.out, "{line}")?;
         }
@@ -70,24 +71,11 @@ impl Cues<'_> {
     }
 }
 
-/// Milliseconds as `HH:MM:SS,mmm`.
-struct Time(i64);
-
-impl std::fmt::Display for Time {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (seconds, ms) = (self.0 / 1000, self.0 % 1000);
-        write!(f, "{:02}:{:02}:{:02},{ms:03}", seconds / 3600, seconds / 60 % 60, seconds % 60)
-    }
-}
-
 fn escaped(text: &str) -> String {
-    let wide = |c| match c {
-        '{' => '｛',
-        '}' => '｝',
+    let plain = |c| match c {
         '<' => '＜',
         '>' => '＞',
-        '\\' => '＼',
-        c => c,
+        c => wide(c),
     };
-    super::clean::one_line(text).chars().map(wide).collect()
+    one_line(text).chars().map(plain).collect()
 }

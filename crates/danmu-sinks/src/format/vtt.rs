@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use super::clean::one_line;
-use super::window::{Cue, Window};
+use super::window::{Cue, Time, Window};
 use crate::comment::{self, Screen};
 use crate::entry::Entry;
 use crate::sink::{Format, Output, Sink, SinkError};
@@ -48,21 +48,11 @@ impl Sink for Vtt<'_> {
 }
 
 fn write(out: &mut Output<'_>, (from_ms, to_ms, lines): Cue<'_>) -> Result<(), SinkError> {
-    writeln!(out, "{} --> {}", Time(from_ms), Time(to_ms))?;
+    writeln!(out, "{} --> {}", Time(from_ms, '.'), Time(to_ms, '.'))?;
     for (line, _) in lines {
         writeln!(out, "{line}")?;
     }
     Ok(writeln!(out)?)
-}
-
-/// Milliseconds as `HH:MM:SS.mmm`.
-struct Time(i64);
-
-impl std::fmt::Display for Time {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (seconds, ms) = (self.0 / 1000, self.0 % 1000);
-        write!(f, "{:02}:{:02}:{:02}.{ms:03}", seconds / 3600, seconds / 60 % 60, seconds % 60)
-    }
 }
 
 /// Without `>` there is no `-->` either, which would begin a cue.

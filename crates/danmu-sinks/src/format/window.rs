@@ -42,6 +42,16 @@ pub(super) struct Window {
 /// One subtitle: from, to, its lines.
 pub(super) type Cue<'a> = (i64, i64, &'a VecDeque<(String, i64)>);
 
+/// Milliseconds as `HH:MM:SS.mmm`, with what stands before the fraction.
+pub(super) struct Time(pub(super) i64, pub(super) char);
+
+impl std::fmt::Display for Time {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (seconds, ms) = (self.0 / 1000, self.0 % 1000);
+        write!(f, "{:02}:{:02}:{:02}{}{ms:03}", seconds / 3600, seconds / 60 % 60, seconds % 60, self.1)
+    }
+}
+
 impl Window {
     pub(super) fn new(options: &Options) -> Self {
         let options = Options { lines: options.lines.max(1), hold_ms: options.hold_ms.max(TOGETHER_MS) };

@@ -288,6 +288,10 @@ fn frame(ass: &Path, second: &str) -> Option<Vec<u8>> {
         println!("skipped: this ffmpeg has no libass");
         return None;
     }
+    if system("fc-list", &[":lang=zh"])?.is_empty() {
+        println!("skipped: no font here has Chinese");
+        return None;
+    }
     system("ffmpeg", &[&arguments[..], &["-f", "rawvideo", "-pix_fmt", "rgb24", "-"]].concat())
 }
 

@@ -30,7 +30,7 @@ fn make() -> Result<PathBuf, String> {
         return Ok(bin);
     }
     run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-    run(Command::new(bin.join("python")).args(["-m", "pip", "install", "--quiet"]).args(PACKAGES))?;
+    run(Command::new(bin.join("python")).args(["-m", "pip", "install", "--quiet", "--retries=1"]).args(PACKAGES))?;
     fs::write(done, packages).map_err(|error| error.to_string())?;
     Ok(bin)
 }
