@@ -65,8 +65,8 @@ impl<'o> Passage<'o> {
         }
         if let Flow::Dropping { messages, control, .. } = &mut self.flow {
             let records = batch.freeze(self.out.room, self.link, heard_us);
-            *messages += records.messages().count() as u64;
-            *control += records.control().count() as u64;
+            *messages += records.message_count() as u64;
+            *control += records.control_count() as u64;
             return;
         }
         self.duplicates += self.out.heard(batch, self.link, heard_us);

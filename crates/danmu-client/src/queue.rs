@@ -189,7 +189,7 @@ impl State {
             match self.events.pop_front() {
                 Some(Event::Records(records)) => {
                     self.bytes -= records.size_bytes();
-                    self.lagged += records.messages().count() as u64;
+                    self.lagged += records.message_count() as u64;
                 }
                 Some(other) => kept.push_back(other),
                 None => break,

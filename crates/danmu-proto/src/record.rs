@@ -93,6 +93,11 @@ impl Batch {
         Self { bytes: Vec::new(), spans: Vec::new() }
     }
 
+    /// Makes room for so many bytes of payloads, lest a large read is copied again and again while it grows.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.bytes.reserve(bytes);
+    }
+
     /// Adds a payload. `control` marks what is the session's business and no message.
     pub fn push(&mut self, payload: &[u8], control: bool) {
         let start = self.bytes.len() as u32;
@@ -164,6 +169,16 @@ impl Records {
     /// Control in order: what the server said to the session.
     pub fn control(&self) -> impl Iterator<Item = Record> + '_ {
         self.spans.iter().filter(|span| span.control).map(|span| self.record(span))
+    }
+
+    /// How many messages there are, without control.
+    pub fn message_count(&self) -> usize {
+        self.len() - self.control_count()
+    }
+
+    /// How much control there is.
+    pub fn control_count(&self) -> usize {
+        self.spans.iter().filter(|span| span.control).count()
     }
 
     /// How many payloads there are, control too.

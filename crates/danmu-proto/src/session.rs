@@ -233,6 +233,7 @@ impl Session {
         let was_mid_packet = self.decoder.is_mid_packet();
         let mut answers = Vec::new();
         let mut whole = 0_usize;
+        batch.reserve(bytes.len());
         let cut = self.decoder.read(bytes, |payload| {
             whole += 1;
             let kind = message::kind(payload);

@@ -217,7 +217,7 @@ impl<'p> Follow<'p> {
 
     fn records(&mut self, records: &Records) -> Result<(), Closed> {
         self.sums.received += records.len() as u64;
-        self.sums.control += records.control().count() as u64;
+        self.sums.control += records.control_count() as u64;
         for record in records.messages() {
             let summary = record.summary();
             if self.is_full() || !self.types.has(&summary) {

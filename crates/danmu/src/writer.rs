@@ -4,6 +4,7 @@
 //! cannot write, it keeps trying once a second, and what there is no memory for is dropped and counted.
 
 use std::collections::{HashMap, HashSet};
+use std::iter;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
@@ -165,7 +166,10 @@ impl Writer {
         let thread = thread::Builder::new().name("danmu-writer".to_owned()).spawn(move || {
             loop {
                 match events.wait(self.wait()) {
-                    Ok(event) => self.turn(Some(event)),
+                    Ok(event) => {
+                        let waiting = iter::from_fn(|| events.wait(Duration::ZERO).ok());
+                        self.turn(iter::once(event).chain(waiting));
+                    }
                     Err(NoEvent::TimedOut) => self.turn(None),
                     Err(NoEvent::Ended) => return self.finish(),
                 }
@@ -180,11 +184,17 @@ impl Writer {
         self.recorder.wait(self.clock.now_us())
     }
 
-    /// Takes what happened, if something did, and does what is due.
-    pub(crate) fn turn(&mut self, event: Option<Event>) {
+    /// Takes what happened, up to what fits into a commit, and does what is due.
+    ///
+    /// All that waits goes into one commit: what had to wait is old, and due at once, and a commit for each event would
+    /// cost more than the event, so that the wait would never end.
+    pub(crate) fn turn(&mut self, events: impl IntoIterator<Item = Event>) {
         self.listen();
-        if let Some(event) = event {
+        for event in events {
             self.event(event);
+            if self.recorder.is_full() {
+                break;
+            }
         }
         let now_us = self.clock.now_us();
         if self.target.is_over(now_us) {
@@ -250,9 +260,9 @@ impl Writer {
 
     fn records(&mut self, records: Records) {
         let (room, link) = (records.room, records.link);
-        let before = records.messages().count() as u64;
+        let before = records.message_count() as u64;
         let records = if self.types.is_all() && self.limit.is_none() { records } else { self.wanted(records) };
-        let left_out = before - records.messages().count() as u64;
+        let left_out = before - records.message_count() as u64;
         self.recorder.records(&records);
         if left_out > 0 {
             self.recorder.dropped(link, room, Cause::Limit, left_out);

@@ -1,7 +1,7 @@
 //! Optimizing: what is left out while recording because it would slow it down.
 //!
-//! - Small raw blocks, one a commit, become blocks of 256 KiB, which compress far better.
-//! - An index finds the messages of a room.
+//! - Raw blocks, at least one a commit, become blocks of a MiB, which compress far better.
+//! - An index finds the messages of a room, and words in them.
 //! - Room that this freed in the file goes back to the disk, where it is worth copying the file for.
 
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::path::Path;
 use rusqlite::{Connection, params};
 use thiserror::Error;
 
-use super::raw::{Block, Builder, FULL_BYTES, RawError, Stored};
+use super::raw::{Block, Builder, PACKED_BYTES, RawError, Stored};
 use super::{OpenError, into_one_file, open_to_write};
 
 /// Why a recording was not optimized. It is as it was, or partly optimized; nothing is lost.
@@ -43,8 +43,12 @@ pub struct Optimized {
     pub damaged: u64,
 }
 
-/// By room, and in it by id: SQLite ends every index with the row's id.
-const INDEX: &str = "CREATE INDEX IF NOT EXISTS message_room ON message (room)";
+/// By room, and in it by id, together with the text: a word is looked for in the pages of the index, where a room's
+/// lines lie together, and not in those of the table, where each may lie on a page of its own.
+const INDEX: &str = "CREATE INDEX IF NOT EXISTS message_room_text ON message (room, id, text)";
+
+/// What earlier versions had in its place.
+const OLD_INDEX: &str = "DROP INDEX IF EXISTS message_room";
 
 /// The file is copied if it gets smaller by more than one page in this many.
 const WORTH_COPYING: i64 = 5;
@@ -63,6 +67,7 @@ pub(super) fn run(conn: &mut Connection) -> Result<Optimized, OptimizeError> {
         Optimized { blocks_before: count(conn)?.cast_unsigned(), bytes_before: bytes(conn)?, ..Optimized::default() };
     optimized.damaged = merge_blocks(conn)?;
     // After the merge, so that it lies where the small blocks were.
+    conn.execute_batch(OLD_INDEX)?;
     conn.execute_batch(INDEX)?;
     let pages = |pragma| conn.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     if pages("freelist_count")? > pages("page_count")? / WORTH_COPYING {
@@ -76,11 +81,12 @@ pub(super) fn run(conn: &mut Connection) -> Result<Optimized, OptimizeError> {
 
 /// Whether [`run`] was here since anything was recorded.
 pub(super) fn has_indexes(conn: &Connection) -> rusqlite::Result<bool> {
-    conn.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'index' AND name = 'message_room'")?.exists([])
+    conn.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'index' AND name = 'message_room_text'")?.exists([])
 }
 
 pub(super) fn drop_indexes(conn: &Connection) -> rusqlite::Result<()> {
-    conn.execute_batch("DROP INDEX IF EXISTS message_room")
+    conn.execute_batch(OLD_INDEX)?;
+    conn.execute_batch("DROP INDEX IF EXISTS message_room_text")
 }
 
 fn bytes(conn: &Connection) -> rusqlite::Result<u64> {
@@ -91,7 +97,7 @@ fn bytes(conn: &Connection) -> rusqlite::Result<u64> {
 
 /// Merges neighbours as long as they fit into one block. Gives how many blocks are damaged.
 fn merge_blocks(conn: &mut Connection) -> Result<u64, OptimizeError> {
-    let mut builder = Builder::new()?;
+    let mut builder = Builder::packing()?;
     let mut damaged = 0;
     let mut next_id = i64::MIN;
     loop {
@@ -145,7 +151,7 @@ fn neighbours(conn: &Connection, from: i64, damaged: &mut u64) -> Result<Run, Op
         };
         bytes += block.size_bytes();
         let follows = blocks.last().is_none_or(|last| last.end_id() == stored.first_id);
-        if !blocks.is_empty() && (!follows || bytes > FULL_BYTES) {
+        if !blocks.is_empty() && (!follows || bytes > PACKED_BYTES) {
             return Ok(Run { blocks, next: Some(stored.first_id) });
         }
         blocks.push(block);

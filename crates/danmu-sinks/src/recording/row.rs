@@ -82,40 +82,54 @@ pub(super) fn bind(
     statement.raw_bind_parameter(MADE + 4, received_us)
 }
 
-/// Puts what is made from the payload into a statement, as its first parameters.
+/// Puts what is made from the payload into a statement, as its first parameters. All others become NULL.
 pub(super) fn bind_made(statement: &mut Statement<'_>, summary: &Summary<'_>) -> rusqlite::Result<()> {
     let medal = summary.medal.as_ref();
     let gift = summary.gift.as_ref();
-    let cid = summary.id.as_deref().map(Cid::of);
-    let values: [&dyn ToSql; MADE] = [
-        &summary.sent_ms,
-        &summary.kind,
-        &cid,
-        &summary.user.map(u64::cast_signed),
-        &summary.name,
-        &summary.text,
-        &summary.level,
-        &summary.role.map(Role::name),
-        &medal.map(|medal| &medal.name),
-        &medal.and_then(|medal| medal.level),
-        &medal.and_then(|medal| medal.room).map(u64::cast_signed),
-        &summary.colour,
-        &summary.noble,
-        &summary.client.map(|client| client.0),
-        &gift.map(|gift| gift.kind.name()),
-        &gift.map(|gift| gift.id.cast_signed()),
-        &gift.and_then(|gift| gift.name.as_ref()),
-        &gift.map(|gift| gift.count),
-        &gift.and_then(|gift| gift.hits),
-        &summary.price_fen.map(u64::cast_signed),
-        &summary.duration_s.map(u64::cast_signed),
-        &summary.receiver,
-        &summary.flags.0,
-    ];
-    for (value, at) in values.into_iter().zip(1..) {
-        statement.raw_bind_parameter(at, value)?;
+    let mut made = Parameters::new(statement);
+    made.put(summary.sent_ms)?;
+    made.put(Some(&*summary.kind))?;
+    made.put(summary.id.as_deref().map(Cid::of))?;
+    made.put(summary.user.map(u64::cast_signed))?;
+    made.put(summary.name.as_deref())?;
+    made.put(summary.text.as_deref())?;
+    made.put(summary.level)?;
+    made.put(summary.role.map(Role::name))?;
+    made.put(medal.map(|medal| &*medal.name))?;
+    made.put(medal.and_then(|medal| medal.level))?;
+    made.put(medal.and_then(|medal| medal.room).map(u64::cast_signed))?;
+    made.put(summary.colour)?;
+    made.put(summary.noble)?;
+    made.put(summary.client.map(|client| client.0))?;
+    made.put(gift.map(|gift| gift.kind.name()))?;
+    made.put(gift.map(|gift| gift.id.cast_signed()))?;
+    made.put(gift.and_then(|gift| gift.name.as_deref()))?;
+    made.put(gift.map(|gift| gift.count))?;
+    made.put(gift.and_then(|gift| gift.hits))?;
+    made.put(summary.price_fen.map(u64::cast_signed))?;
+    made.put(summary.duration_s.map(u64::cast_signed))?;
+    made.put(summary.receiver.as_deref())?;
+    made.put(Some(summary.flags.0))
+}
+
+/// The parameters of a statement, one after the other.
+struct Parameters<'s, 'c> {
+    statement: &'s mut Statement<'c>,
+    next: usize,
+}
+
+impl<'s, 'c> Parameters<'s, 'c> {
+    /// All are NULL at first: most columns of most messages stay so, and cost nothing then.
+    fn new(statement: &'s mut Statement<'c>) -> Self {
+        statement.clear_bindings();
+        Self { statement, next: 1 }
     }
-    Ok(())
+
+    fn put(&mut self, value: Option<impl ToSql>) -> rusqlite::Result<()> {
+        let at = self.next;
+        self.next += 1;
+        value.map_or(Ok(()), |value| self.statement.raw_bind_parameter(at, value))
+    }
 }
 
 /// A message id on its way into its column.

@@ -351,7 +351,7 @@ impl Recorder {
 
     /// What a link heard: messages to be stored, and control to be counted.
     pub fn records(&mut self, records: &Records) {
-        let control = records.control().count() as u64;
+        let control = records.control_count() as u64;
         let messages = records.len() as u64 - control;
         let link = self.link(records.link, records.room);
         link.heard(records.received_us);
@@ -431,7 +431,7 @@ impl Recorder {
             }
             let live = self.links.get_mut(&records.link).filter(|link| link.row == row);
             if let Some(link) = live.or_else(|| self.ended_links.get_mut(&row)) {
-                link.unstore(records.messages().count() as u64);
+                link.unstore(records.message_count() as u64);
             }
         }
         self.pending_bytes = 0;
@@ -453,7 +453,7 @@ impl Recorder {
         };
         let left_us = match (self.failing, self.changed_us) {
             (Some(failing), _) => left(failing.last_us, RETRY_AFTER_US),
-            (None, Some(_)) if self.pending_rows >= self.options.commit_rows => 0,
+            (None, Some(_)) if self.is_full() => 0,
             (None, Some(since_us)) => left(since_us, self.commit_every_us).min(left(self.stamped_us, STAMP_EVERY_US)),
             (None, None) => left(self.stamped_us, STAMP_EVERY_US),
         };
@@ -510,6 +510,11 @@ impl Recorder {
     /// Messages that wait for a commit.
     pub const fn pending_rows(&self) -> u64 {
         self.pending_rows
+    }
+
+    /// Whether as many messages wait for a commit as may wait.
+    pub const fn is_full(&self) -> bool {
+        self.pending_rows >= self.options.commit_rows
     }
 
     /// Memory that messages which wait for a commit take.

@@ -146,7 +146,7 @@ async fn listen(room: &mut Room) -> Result<usize, Lost> {
     let heard = timeout(LISTEN, async {
         loop {
             match room.next().await {
-                Some(Event::Records(records)) => messages += records.messages().count(),
+                Some(Event::Records(records)) => messages += records.message_count(),
                 Some(Event::Lost { reason, .. }) => return reason,
                 _ => {}
             }
