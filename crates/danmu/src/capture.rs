@@ -11,6 +11,7 @@ use danmu_client::{Config, RoomId};
 use danmu_sinks::Types;
 
 use crate::duration;
+use crate::files;
 use crate::network::Network;
 use crate::printer::Printer;
 use crate::signal::Stop;
@@ -106,7 +107,10 @@ impl Capture {
         if names.is_empty() {
             bail!("there is no room to capture");
         }
-        self.network.resolve(&names, stop, printer)
+        let wanted = self.network.resolve(&names, stop, printer)?;
+        let rooms = wanted.as_ref().map_or(0, Vec::len);
+        files::make_room(rooms, self.standby.links.into(), printer);
+        Ok(wanted)
     }
 }
 

@@ -12,6 +12,7 @@ mod cli;
 mod command;
 mod duration;
 mod exit;
+mod files;
 mod follow;
 mod listen;
 mod lookout;
