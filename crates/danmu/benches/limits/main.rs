@@ -1,0 +1,32 @@
+//! The whole program against what the machine allows: `cargo bench -p danmu --bench limits [-- PART…]`.
+//!
+//! Every part compares, in one run and in turns, and prints its targets; `benches/README.md` says how to read them.
+//! Without `--bench`, as `cargo test --benches` runs it, everything is tiny and only shows that it works.
+
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and fails by panicking")]
+
+mod ingest;
+mod measure;
+mod peers;
+mod rows;
+mod traffic;
+
+use measure::Report;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let full = arguments.iter().any(|argument| argument == "--bench");
+    let parts: Vec<&str> = arguments.iter().map(String::as_str).filter(|part| !part.starts_with('-')).collect();
+    let asked_for = |part| parts.is_empty() || parts.contains(&part);
+    let mut report = Report::default();
+    if asked_for("ingest") {
+        ingest::run(if full { ingest::Size::FULL } else { ingest::Size::TINY }, &mut report);
+    }
+    if asked_for("peers") {
+        peers::run(if full { peers::Size::FULL } else { peers::Size::TINY }, &mut report);
+    }
+    if asked_for("rows") {
+        rows::run(if full { rows::Size::FULL } else { rows::Size::TINY }, &mut report);
+    }
+    report.print();
+}
