@@ -9,7 +9,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use danmu_proto::stt::Writer;
 use danmu_proto::{Batch, LinkId, RoomId};
@@ -91,9 +91,8 @@ fn hour(folder: &Path, fill: impl FnOnce(&mut Evening)) -> PathBuf {
     evening.end(NOON + HOUR)
 }
 
-/// A report: how it went, its page, and the names of its pictures.
+/// A report: where it is, its page, and the names of its pictures.
 struct Reported {
-    ran: Ran,
     folder: PathBuf,
     page: String,
     pictures: BTreeSet<String>,
@@ -127,7 +126,7 @@ fn report(recording: &Path, arguments: &[&str]) -> Reported {
     } else {
         assert_eq!(has_png, pictures.len());
     }
-    Reported { ran, folder, page, pictures }
+    Reported { folder, page, pictures }
 }
 
 /// Nothing in it runs, is fetched, or is no number; what is opened is closed.
@@ -405,6 +404,24 @@ fn a_wrong_font_or_folder_is_refused_and_what_is_there_is_left_alone() {
     assert_eq!(Recording::open(path).unwrap().messages(&Filter::default()).unwrap().count(), 1);
 }
 
+#[test]
+fn an_interrupted_report_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = hour(folder.path(), |evening| {
+        (0..2000).for_each(|n| evening.chat(NOON + n * SECOND, n as u64, "观众", &format!("第{n}句")));
+    });
+    let out = folder.path().join("out");
+    let child = support::start(&["report", path.to_str().unwrap(), "-o", out.to_str().unwrap()]);
+    let part = folder.path().join(format!("out.{}.part", child.id()));
+    support::eventually("it writes", || part.exists() || out.exists());
+    support::signal(&child, "-INT");
+    let ran = support::wait(child);
+    assert!(!part.exists());
+    // It may have been done just before.
+    assert_eq!((ran.code, out.exists()), if ran.code == 0 { (0, true) } else { (1, false) }, "{}", ran.err);
+    assert!(ran.code == 0 || ran.err.contains("interrupted: nothing was written"), "{}", ran.err);
+}
+
 /// Reading alone against the whole report, in one run each; a million messages with `DANMU_REPORT_MESSAGES=1000000`.
 #[test]
 fn a_report_takes_a_few_times_as_long_as_reading_and_bounded_memory() {
@@ -430,11 +447,27 @@ fn a_report_takes_a_few_times_as_long_as_reading_and_bounded_memory() {
     assert_eq!(Recording::open(&path).unwrap().messages(&Filter::default()).unwrap().count(), messages as usize);
     let reading = begin.elapsed();
     let begin = Instant::now();
-    let reported = report(&path, &["--lang", "zh"]);
+    let out = folder.path().join("out");
+    let mut child = support::start(&["report", path.to_str().unwrap(), "-o", out.to_str().unwrap()]);
+    let mut peak_kib = 0;
+    while child.try_wait().unwrap().is_none() {
+        peak_kib = peak_kib.max(peak_memory_kib(child.id()).unwrap_or(0));
+        std::thread::sleep(Duration::from_millis(5));
+    }
     let reporting = begin.elapsed();
+    let ran = support::wait(child);
+    assert!(ran.code == 0 && ran.err.contains("files in"), "{}", ran.err);
     println!(
-        "{messages} messages: reading {reading:.2?}, report {reporting:.2?}, {:.1} times as long",
-        reporting.as_secs_f64() / reading.as_secs_f64()
+        "{messages} messages: reading {reading:.2?}, report {reporting:.2?}, {:.1} times as long, {} MiB",
+        reporting.as_secs_f64() / reading.as_secs_f64(),
+        peak_kib >> 10,
     );
-    assert!(reported.ran.err.contains("files in"));
+    assert!(peak_kib < 200 << 10, "{peak_kib} KiB");
+}
+
+/// The most memory that a process had, where the system tells.
+fn peak_memory_kib(process: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use danmu_proto::RoomId;
 use danmu_sinks::Recording;
-use danmu_sinks::recording::ledger::{Coverage, Gap, Listened, Wanted, coverage, gaps};
+use danmu_sinks::recording::ledger::{Coverage, Gap, Listened, Wanted, coverage, deaf, gaps};
 use proptest::prelude::*;
 use rusqlite::{Connection, params};
 
@@ -47,6 +47,17 @@ fn a_gap_is_wanted_time_in_which_nobody_listened() {
     gives(&[wanted(5, 5)], &[listened(1, 4, 4, "x")], &[]);
     let open = Listened { reason: None, ..listened(1, 0, 5, "") };
     gives(&[wanted(0, 9)], &[open], &[(5, 9, "start")]);
+}
+
+#[test]
+fn nobody_listened_where_no_link_to_any_of_the_rooms_did() {
+    let other = |link, from_us, to_us| Listened { room: room(2), ..listened(link, from_us, to_us, "closed") };
+    let links =
+        [listened(1, 10, 20, "closed"), listened(2, 15, 30, "closed"), other(3, 40, 60), listened(4, 70, 80, "x")];
+    assert_eq!(deaf(&links, |_| true), [(30, 40), (60, 70)]);
+    assert_eq!(deaf(&links, |room| room.get() != 2), [(30, 70)]);
+    assert_eq!(deaf(&links, |room| room.get() == 2), []);
+    assert_eq!(deaf(&[listened(1, 5, 5, "closed")], |_| true), []);
 }
 
 #[test]

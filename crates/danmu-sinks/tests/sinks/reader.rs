@@ -4,7 +4,7 @@ use danmu_proto::LinkId;
 use danmu_proto::summary::GiftKind;
 use danmu_sinks::filter::{Gifts, Pattern};
 use danmu_sinks::recording::writer::CatalogGift;
-use danmu_sinks::{Filter, Recording, Types};
+use danmu_sinks::{Filter, Recorder, RecorderOptions, Recording, Types};
 use proptest::prelude::*;
 
 use crate::support::*;
@@ -270,4 +270,30 @@ proptest! {
             .collect();
         prop_assert_eq!(found, looked);
     }
+}
+
+#[test]
+fn the_first_message_without_a_payload_is_found_among_those_that_are_meant() {
+    let (_folder, path) = folder();
+    for (part, raw) in (0..).zip([true, false, true]) {
+        let mut options = RecorderOptions::default();
+        options.raw = raw;
+        let now = NOON + part * 10 * SECOND;
+        let mut recorder = Recorder::open(&path, options, now).unwrap();
+        recorder.want(room(9999), now);
+        recorder.link_opened(LINK, room(9999), "tcp://a:1", now);
+        for n in 0..3 {
+            recorder.records(&heard(LINK, room(9999), now + n * SECOND, &[chat(1, "a", "b"), gift(1, 7, 1)]));
+            recorder.commit(now + n * SECOND).unwrap();
+        }
+        recorder.finish(now + 3 * SECOND).unwrap();
+    }
+    let recording = Recording::open(&path).unwrap();
+    let first = |filter: Filter| recording.first_without_payload(&filter).unwrap();
+    let gifts = Types::new(["gift"]);
+    assert_eq!(first(Filter::default()), Some(7));
+    assert_eq!(first(Filter { types: gifts, ..Filter::default() }), Some(8));
+    assert_eq!(first(Filter { since_us: Some(NOON + 11 * SECOND), ..Filter::default() }), Some(9));
+    assert_eq!(first(Filter { until_us: Some(NOON + 10 * SECOND), ..Filter::default() }), None);
+    assert_eq!(first(Filter { since_us: Some(NOON + 20 * SECOND), ..Filter::default() }), None);
 }

@@ -51,6 +51,7 @@ use self::theme::Theme;
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::select::Select;
+use crate::signal::Stop;
 
 /// Show a recording as a page, and as pictures to post
 ///
@@ -84,7 +85,7 @@ impl Report {
     /// Reads, draws and writes.
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let recording = Recording::open(&self.recording)?;
-        let folder = Folder::begin(&self.output)?;
+        folder::check(&self.output)?;
         // Before all else: pictures are measured with the fonts that are known.
         let font = match &self.font {
             Some(path) => Some(Font::open(path)?),
@@ -94,6 +95,9 @@ impl Report {
         if facts.is_empty() {
             bail!("{} has no messages to report, or none that were asked for", self.recording.display());
         }
+        // Until here, a signal may end us at once, for there is nothing yet to be cleared away.
+        let stop = Stop::on_signals().context("signals cannot be listened for")?;
+        let folder = Folder::begin(&self.output)?;
         let lang = self.lang.unwrap_or_else(Lang::of_system);
         let pictures = pictures(&facts, lang);
         folder.write(INDEX, page(&facts, &pictures, self.theme, lang, &Zoned::now()).as_bytes())?;
@@ -103,6 +107,9 @@ impl Report {
         let style = Style { palette: self.theme.of_files(), lang, zone: &facts.zone, font: None, variant: "" };
         let mut files = 1;
         for picture in &pictures {
+            if stop.asked() {
+                bail!("interrupted: nothing was written");
+            }
             let Some(svg) = picture.file(&about, &style) else { continue };
             folder.write(&format!("{}.svg", picture.name), svg.as_bytes())?;
             files += 1;

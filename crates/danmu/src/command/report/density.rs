@@ -25,8 +25,10 @@ pub(super) struct Mark {
 }
 
 const PLOT_HEIGHT: f64 = 210.0;
-/// Above the plot: the legend, what is said in highlights, and their numbers.
-const TOP: f64 = 78.0;
+/// Above the plot: the legend,
+const LEGEND: f64 = 30.0;
+/// what is said in highlights, and their numbers.
+const MARKS: f64 = 48.0;
 const SIZE: f64 = 11.5;
 
 /// Draws it; nothing, if nothing was said.
@@ -45,7 +47,8 @@ pub(super) fn draw(density: &Density, style: &Style<'_>, width: f64) -> Option<S
     let top = steps.last().copied().unwrap_or(1.0);
     let names: Vec<String> = steps.iter().map(|step| label::brief(*step, lang)).collect();
     let left = names.iter().map(|name| label::width(name, SIZE)).fold(0.0, f64::max) + 10.0;
-    let base = TOP + PLOT_HEIGHT;
+    let above = if marks.is_empty() { LEGEND } else { LEGEND + MARKS };
+    let base = above + PLOT_HEIGHT;
     let mut svg = Svg::new(&style.id("density"), width, base + axis::HEIGHT);
     let time = Axis::new(&sessions, left, width - 6.0);
     let y = |rate: f64| base - rate / top * PLOT_HEIGHT;
@@ -57,17 +60,17 @@ pub(super) fn draw(density: &Density, style: &Style<'_>, width: f64) -> Option<S
     let hatch = svg.hatch(palette.gap);
     for span in deaf.iter().filter(|span| sessions.iter().any(|session| span.0 < session.1 && span.1 > session.0)) {
         let (from, to) = (time.x(span.0), time.x(span.1));
-        svg.veil((from, TOP, (to - from).max(2.0), PLOT_HEIGHT), &hatch, 0.8);
+        svg.veil((from, above, (to - from).max(2.0), PLOT_HEIGHT), &hatch, 0.8);
     }
     for (from, to, _) in time.breaks() {
         // Paper, torn: nothing of what follows is between the sessions.
-        svg.rect((from, TOP - 2.0, to - from, PLOT_HEIGHT + 4.0), 0.0, palette.card);
+        svg.rect((from, above - 2.0, to - from, PLOT_HEIGHT + 4.0), 0.0, palette.card);
         let middle = f64::midpoint(from, to);
-        svg.line((middle, TOP), (middle, base), palette.gap, Some("2 4"));
+        svg.line((middle, above), (middle, base), palette.gap, Some("2 4"));
     }
     for Mark { span, .. } in marks {
         let (from, to) = (time.x(span.0), time.x(span.1));
-        svg.veil((from, TOP, (to - from).max(3.0), PLOT_HEIGHT), palette.gold, 0.28);
+        svg.veil((from, above, (to - from).max(3.0), PLOT_HEIGHT), palette.gold, 0.28);
     }
     let area = svg.fade(palette.accent, 0.42, 0.03);
     for session in &rates {
@@ -77,14 +80,14 @@ pub(super) fn draw(density: &Density, style: &Style<'_>, width: f64) -> Option<S
         }
     }
     time.draw(&mut svg, base, style.zone, lang, palette);
-    numbers(&mut svg, marks, &time, style);
+    numbers(&mut svg, above, marks, &time, style);
     legend(&mut svg, density, style, width);
     Some(svg)
 }
 
 /// The numbers of highlights on a line above the plot, and above each what was said. Where they are close together, they
 /// move apart, and words for which there is no room are left out.
-fn numbers(svg: &mut Svg, marks: &[Mark], time: &Axis, style: &Style<'_>) {
+fn numbers(svg: &mut Svg, base: f64, marks: &[Mark], time: &Axis, style: &Style<'_>) {
     const RADIUS: f64 = 8.5;
     let palette = style.palette;
     let apart = 2.0 * RADIUS + 2.0;
@@ -98,10 +101,10 @@ fn numbers(svg: &mut Svg, marks: &[Mark], time: &Axis, style: &Style<'_>) {
         let next = places.get(at + 1).map_or(limit, |next| next - apart);
         places[at] = places[at].min(next);
     }
-    let y = TOP - RADIUS - 8.0;
+    let y = base - RADIUS - 8.0;
     let mut said_to = f64::MIN;
     for (at, ((place, top), mark)) in places.iter().zip(tops).zip(marks).enumerate() {
-        svg.line((*place, y + RADIUS), (top, TOP), palette.gold, None);
+        svg.line((*place, y + RADIUS), (top, base), palette.gold, None);
         svg.circle((*place, y), RADIUS, palette.gold);
         let number = Type::new(11.0, palette.on_color).anchor(Anchor::Middle).bold();
         svg.text((*place, y + 3.9), &(at + 1).to_string(), number);

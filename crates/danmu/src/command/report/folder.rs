@@ -82,7 +82,7 @@ impl Drop for Folder {
 }
 
 /// Whether a report may be at `place`: nothing is there, or an empty folder, or a report and nothing else.
-fn check(place: &Path) -> anyhow::Result<()> {
+pub(super) fn check(place: &Path) -> anyhow::Result<()> {
     let shown = place.display();
     let entries = match fs::read_dir(place) {
         Ok(entries) => entries,

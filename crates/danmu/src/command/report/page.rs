@@ -1,5 +1,7 @@
 //! The page: one HTML file with everything in it. No script, no font, no picture from elsewhere.
 
+use std::collections::VecDeque;
+
 use danmu_sinks::recording::highlights::Highlight;
 use danmu_sinks::recording::stats::Counts;
 use jiff::Zoned;
@@ -67,18 +69,17 @@ pub(super) fn page(facts: &Facts, pictures: &[Picture<'_>], theme: Theme, lang: 
 
     html.raw("<div class=\"cards\">\n");
     let style = |variant| Style { palette: &PAGE, lang, zone: &facts.zone, font: None, variant };
-    let mut missing = Vec::new();
-    for picture in pictures {
-        let broad = picture.draw(&style("-b"), if picture.wide { WIDE } else { HALF });
+    let (shown, missing): (Vec<_>, Vec<_>) =
+        pictures.iter().partition(|picture| picture.draw(&style("-n"), NARROW).is_some());
+    for (picture, is_wide) in rows(&shown) {
+        let broad = picture.draw(&style("-b"), if is_wide { WIDE } else { HALF });
         let narrow = picture.draw(&style("-n"), NARROW);
-        let (Some(broad), Some(narrow)) = (broad, narrow) else {
-            missing.push(picture.title);
-            continue;
-        };
-        let class = if picture.wide { "card wide" } else { "card" };
+        let class = if is_wide { "card wide" } else { "card" };
         html.raw("<section class=\"").raw(class).raw(if picture.name == "density" { " long" } else { "" });
         html.raw("\" id=\"").raw(picture.name).raw("\">\n<h2>").text(picture.title).raw("</h2>\n");
-        html.raw(&broad.inline("broad", picture.title)).raw(&narrow.inline("narrow", picture.title));
+        for (class, svg) in [("broad", broad), ("narrow", narrow)] {
+            html.raw(&svg.map_or_else(String::new, |svg| svg.inline(class, picture.title)));
+        }
         if let Some(note) = &picture.note {
             html.raw("<p class=\"note\">").text(note).raw("</p>\n");
         }
@@ -89,9 +90,24 @@ pub(super) fn page(facts: &Facts, pictures: &[Picture<'_>], theme: Theme, lang: 
     }
     ledger(&mut html, facts, lang);
     html.raw("</div>\n");
+    let missing: Vec<_> = missing.iter().map(|picture| picture.title).collect();
     foot(&mut html, facts, &missing, lang, made);
     html.raw("</main>\n</body>\n</html>\n");
     html.0
+}
+
+/// The pictures row by row, and which have a row for themselves. Where a narrow one would be alone, the next narrow one is
+/// called up; the last may be as wide as the page.
+fn rows<'p, 'a>(pictures: &[&'p Picture<'a>]) -> Vec<(&'p Picture<'a>, bool)> {
+    let mut rows = Vec::new();
+    let mut left: VecDeque<_> = pictures.iter().copied().collect();
+    while let Some(picture) = left.pop_front() {
+        let partner = if picture.wide { None } else { left.iter().position(|other| !other.wide) };
+        let partner = partner.and_then(|at| left.remove(at));
+        rows.push((picture, partner.is_none()));
+        rows.extend(partner.map(|partner| (partner, false)));
+    }
+    rows
 }
 
 fn head(html: &mut Html, facts: &Facts, rooms: &str, when: &str, lang: Lang) {
@@ -318,4 +334,24 @@ fn foot(html: &mut Html, facts: &Facts, missing: &[&str], lang: Lang, made: &Zon
         ),
     ));
     html.raw("</p>\n</footer>\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_narrow_picture_is_alone_beside_nothing() {
+        let wide = |name| Picture::wide(name, "", |_, _| None);
+        let narrow = |name| Picture::narrow(name, "", |_, _| None);
+        let pictures = [wide("a"), narrow("b"), wide("c"), narrow("d"), narrow("e")];
+        let rows: Vec<_> =
+            rows(&pictures.iter().collect::<Vec<_>>()).iter().map(|(one, wide)| (one.name, *wide)).collect();
+        assert_eq!(rows, [("a", true), ("b", false), ("d", false), ("c", true), ("e", true)]);
+    }
+
+    #[test]
+    fn what_is_missing_is_never_rounded_away() {
+        assert_eq!([1.0, 0.999_999, 0.5, 0.0, 0.123_45].map(percent), ["100%", "99.99%", "50%", "0%", "12.35%"]);
+    }
 }

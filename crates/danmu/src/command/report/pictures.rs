@@ -34,7 +34,29 @@ const HALF: f64 = 600.0;
 /// Around a picture in a file.
 const MARGIN: f64 = 32.0;
 
-impl Picture<'_> {
+impl<'a> Picture<'a> {
+    /// A picture that takes the whole width of a page.
+    pub(super) fn wide(
+        name: &'static str,
+        title: &'static str,
+        draw: impl Fn(&Style<'_>, f64) -> Option<Svg> + 'a,
+    ) -> Self {
+        Self { name, title, note: None, wide: true, draw: Box::new(draw) }
+    }
+
+    /// A picture that takes half of it.
+    pub(super) fn narrow(
+        name: &'static str,
+        title: &'static str,
+        draw: impl Fn(&Style<'_>, f64) -> Option<Svg> + 'a,
+    ) -> Self {
+        Self { wide: false, ..Self::wide(name, title, draw) }
+    }
+
+    fn noting(self, note: Option<String>) -> Self {
+        Self { note, ..self }
+    }
+
     /// Draws it; nothing, if there is nothing to be seen.
     pub(super) fn draw(&self, style: &Style<'_>, width: f64) -> Option<Svg> {
         (self.draw)(style, width)
@@ -70,113 +92,63 @@ pub(super) fn pictures(facts: &Facts, lang: Lang) -> Vec<Picture<'_>> {
         )
     });
     vec![
-        Picture {
-            name: "density",
-            title: lang.say("The evening in lines a minute", "弹幕密度"),
-            note: None,
-            wide: true,
-            draw: Box::new(|style, width| density::draw(&facts.density, style, width)),
-        },
-        Picture {
-            name: "talkers",
-            title: lang.say("Who said most", "话最多的人"),
-            note: None,
-            wide: false,
-            draw: Box::new(move |style, width| {
-                let bar = |person: &PersonStats| person_bar(person, person.chats as f64, count(person.chats), lang);
-                let bars: Vec<_> = stats.talkers.iter().map(bar).collect();
-                bars::draw("talkers", &bars, Hue::Accent, style, width)
-            }),
-        },
-        Picture {
-            name: "givers",
-            title: lang.say("Who gave most", "最大方的人"),
-            note: unpriced.clone().filter(|_| money),
-            wide: false,
-            draw: Box::new(move |style, width| {
-                let bar = |person: &PersonStats| {
-                    if money {
-                        person_bar(person, person.fen as f64, yuan(person.fen, lang), lang)
-                    } else {
-                        person_bar(person, person.gifts as f64, count(person.gifts), lang)
-                    }
-                };
-                let bars: Vec<_> = stats.givers.iter().map(bar).filter(|bar| bar.value > 0.0).collect();
-                bars::draw("givers", &bars, Hue::Gold, style, width)
-            }),
-        },
-        Picture {
-            name: "money",
-            title: if money {
+        Picture::wide("density", lang.say("The evening in lines a minute", "弹幕密度"), |style, width| {
+            density::draw(&facts.density, style, width)
+        }),
+        Picture::narrow("talkers", lang.say("Who said most", "话最多的人"), move |style, width| {
+            let bar = |person: &PersonStats| person_bar(person, person.chats as f64, count(person.chats), lang);
+            let bars: Vec<_> = stats.talkers.iter().map(bar).collect();
+            bars::draw("talkers", &bars, Hue::Accent, style, width)
+        }),
+        Picture::narrow("givers", lang.say("Who gave most", "最大方的人"), move |style, width| {
+            let bar = |person: &PersonStats| {
+                if money {
+                    person_bar(person, person.fen as f64, yuan(person.fen, lang), lang)
+                } else {
+                    person_bar(person, person.gifts as f64, count(person.gifts), lang)
+                }
+            };
+            let bars: Vec<_> = stats.givers.iter().map(bar).filter(|bar| bar.value > 0.0).collect();
+            bars::draw("givers", &bars, Hue::Gold, style, width)
+        })
+        .noting(unpriced.clone().filter(|_| money)),
+        Picture::narrow(
+            "money",
+            if money {
                 lang.say("Gifts and money over time", "礼物与金额")
             } else {
                 lang.say("Gifts over time", "礼物数量")
             },
-            note: unpriced.filter(|_| money),
-            wide: false,
-            draw: Box::new(move |style, width| money_over_time(facts, money, style, width)),
-        },
-        Picture {
-            name: "gifts",
-            title: lang.say("What was given", "收到的礼物"),
-            note: None,
-            wide: false,
-            draw: Box::new(|style, width| gifts(facts, style, width)),
-        },
-        Picture {
-            name: "cloud",
-            title: lang.say("What people talked about", "大家在聊什么"),
-            note: None,
-            wide: true,
-            draw: Box::new(|style, width| cloud::draw(&facts.words, style, width)),
-        },
-        Picture {
-            name: "words",
-            title: lang.say("Words, by lines", "高频词"),
-            note: None,
-            wide: false,
-            draw: Box::new(|style, width| {
-                let words = facts.words.iter().take(TOP);
-                let bars: Vec<_> = words.map(|(word, lines)| bar(word, "", *lines)).collect();
-                bars::draw("words", &bars, Hue::Blue, style, width)
-            }),
-        },
-        Picture {
-            name: "emotes",
-            title: lang.say("Emotes", "表情"),
-            note: None,
-            wide: false,
-            draw: Box::new(|style, width| {
-                let emotes = facts.stats.emotes.iter().take(TOP);
-                let bars: Vec<_> = emotes.map(|emote| bar(&format!("[{}]", emote.name), "", emote.uses)).collect();
-                bars::draw("emotes", &bars, Hue::Teal, style, width)
-            }),
-        },
-        Picture {
-            name: "levels",
-            title: lang.say("People by level", "观众等级"),
-            note: None,
-            wide: false,
-            draw: Box::new(|style, width| levels(facts, style, width)),
-        },
-        Picture {
-            name: "medals",
-            title: lang.say("Fan medals, by people", "粉丝牌"),
-            note: None,
-            wide: false,
-            draw: Box::new(|style, width| {
-                let medals = facts.stats.medals.iter().take(TOP);
-                let bars: Vec<_> = medals.map(|medal| bar(&medal.name, "?", medal.people)).collect();
-                bars::draw("medals", &bars, Hue::Accent, style, width)
-            }),
-        },
-        Picture {
-            name: "week",
-            title: lang.say("Hours of the week", "一周时段"),
-            note: None,
-            wide: true,
-            draw: Box::new(|style, width| heat::draw(&facts.week, style, width)),
-        },
+            move |style, width| money_over_time(facts, money, style, width),
+        )
+        .noting(unpriced.filter(|_| money)),
+        Picture::narrow("gifts", lang.say("What was given", "收到的礼物"), |style, width| {
+            gifts(facts, style, width)
+        }),
+        Picture::wide("cloud", lang.say("What people talked about", "大家在聊什么"), |style, width| {
+            cloud::draw(&facts.words, style, width)
+        }),
+        Picture::narrow("words", lang.say("Words, by lines", "高频词"), |style, width| {
+            let words = facts.words.iter().take(TOP);
+            let bars: Vec<_> = words.map(|(word, lines)| bar(word, "", *lines)).collect();
+            bars::draw("words", &bars, Hue::Blue, style, width)
+        }),
+        Picture::narrow("emotes", lang.say("Emotes", "表情"), |style, width| {
+            let emotes = facts.stats.emotes.iter().take(TOP);
+            let bars: Vec<_> = emotes.map(|emote| bar(&format!("[{}]", emote.name), "", emote.uses)).collect();
+            bars::draw("emotes", &bars, Hue::Teal, style, width)
+        }),
+        Picture::narrow("levels", lang.say("People by level", "观众等级"), |style, width| {
+            levels(facts, style, width)
+        }),
+        Picture::narrow("medals", lang.say("Fan medals, by people", "粉丝牌"), |style, width| {
+            let medals = facts.stats.medals.iter().take(TOP);
+            let bars: Vec<_> = medals.map(|medal| bar(&medal.name, "?", medal.people)).collect();
+            bars::draw("medals", &bars, Hue::Accent, style, width)
+        }),
+        Picture::wide("week", lang.say("Hours of the week", "一周时段"), |style, width| {
+            heat::draw(&facts.week, style, width)
+        }),
     ]
 }
 

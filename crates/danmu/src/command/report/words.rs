@@ -72,7 +72,8 @@ impl Words {
     fn cut(&mut self) {
         for (line, count) in std::mem::take(&mut self.lines) {
             let cut = self.jieba.cut(&line, true);
-            let words: BTreeSet<&str> = cut.iter().map(|token| token.word).filter(|word| self.is_topic(word)).collect();
+            let words = cut.iter().map(|token| alike(token.word)).filter(|word| self.is_topic(word));
+            let words: BTreeSet<&str> = words.collect();
             for word in words {
                 match self.counts.get_mut(word) {
                     Some(counted) => *counted += count,
@@ -137,6 +138,17 @@ fn essence(line: &str) -> String {
     if said.len() < out.len() { said.to_owned() } else { out }
 }
 
+/// Laughter and praise are the same, however long.
+fn alike(word: &str) -> &str {
+    let all = |c: char| !word.is_empty() && word.chars().all(|other| other == c);
+    match word {
+        _ if all('哈') && word.len() > '哈'.len_utf8() => "哈哈哈",
+        _ if all('6') => "666",
+        _ if word.strip_prefix("23").is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| c == '3')) => "233",
+        word => word,
+    }
+}
+
 /// `６６６` is 666.
 fn half_width(c: char) -> char {
     match c {
@@ -170,6 +182,9 @@ mod tests {
     fn a_word_counts_once_a_line_and_however_long_it_is_shouted() {
         assert_eq!(top(&["666", "666666666666", "６６６６", "666 666"]), [("666".to_owned(), 4)]);
         assert_eq!(top(&["GG", "gg", "gg gg"]), [("gg".to_owned(), 3)]);
+        assert_eq!(top(&["6", "66", "6666"]), [("666".to_owned(), 3)]);
+        assert_eq!(top(&["哈哈", "哈哈哈哈哈哈", "哈哈[emot:dy110]"]), [("哈哈哈".to_owned(), 3)]);
+        assert_eq!(top(&["233", "233333"]), [("233".to_owned(), 2)]);
     }
 
     #[test]
