@@ -156,7 +156,7 @@ fn every_format_goes_to_a_file_and_to_the_standard_output_alike() {
     for format in danmu_sinks::FORMATS {
         let name = format!("x.{}", format.name);
         let ran = export(&db, &name, &[]);
-        assert!(ran.code == 0 && ran.err.contains("200 messages in "), "{}: {}", format.name, ran.err);
+        assert!(ran.code == 0 && ran.err.contains(", made of 200 messages"), "{}: {}", format.name, ran.err);
         let streamed = danmu(&["export", db.to_str().unwrap(), "-o", "-", "--format", format.name]).output().unwrap();
         assert!(streamed.status.success() && streamed.stderr.is_empty(), "{}", format.name);
         assert!(streamed.stdout == fs::read(db.with_file_name(&name)).unwrap(), "{}", format.name);

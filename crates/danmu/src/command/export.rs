@@ -185,22 +185,18 @@ impl Export {
         options
     }
 
+    /// Says what there is now. A format may have no place for some of the messages that it was made of.
     fn tell(&self, printer: &mut Printer, exported: &Exported) {
-        let messages = exported.messages;
-        match &*exported.files {
-            [] => {}
+        let files = match &*exported.files {
+            [] => return,
             // As it was called.
-            [_] if self.split.is_none() => {
-                printer.note(format_args!("{messages} messages in {}", self.output.display()));
+            [_] if self.split.is_none() => self.output.display().to_string(),
+            [file] => file.display().to_string(),
+            [first, .., last] => {
+                format!("{} to {}, {} files", first.display(), last.display(), exported.files.len())
             }
-            [file] => printer.note(format_args!("{messages} messages in {}", file.display())),
-            [first, .., last] => printer.note(format_args!(
-                "{messages} messages in {} files, {} to {}",
-                exported.files.len(),
-                first.display(),
-                last.display()
-            )),
-        }
+        };
+        printer.note(format_args!("{files}, made of {} messages", exported.messages));
     }
 }
 
