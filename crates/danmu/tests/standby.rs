@@ -4,13 +4,12 @@
 
 mod support;
 
+use std::collections::HashSet;
 use std::fs;
-use std::thread;
-use std::time::Duration;
 
 use danmu_proto::message;
-use rusqlite::Connection;
-use support::{danmu, evening, run, signal, simulate, start, wait};
+use rusqlite::{Connection, OpenFlags};
+use support::{danmu, evening, eventually, line, run, signal, simulate, start, wait};
 
 /// Messages a second. Slow enough for a loaded machine to keep both links within the few seconds in which the same gift
 /// over another link is known to be the same.
@@ -29,8 +28,13 @@ fn rows(recording: &str, sql: &str) -> Vec<String> {
     statement.query_map([], row).unwrap().map(Result::unwrap).collect()
 }
 
+fn query(recording: &str, sql: &str) -> rusqlite::Result<i64> {
+    Connection::open_with_flags(recording, OpenFlags::SQLITE_OPEN_READ_ONLY)?.query_row(sql, [], |row| row.get(0))
+}
+
+#[track_caller]
 fn number(recording: &str, sql: &str) -> i64 {
-    Connection::open(recording).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
+    query(recording, sql).unwrap()
 }
 
 /// The payloads of a recording, as they came.
@@ -68,12 +72,12 @@ fn recorded(fault: impl FnOnce(&std::process::Child)) -> (tempfile::TempDir, Str
         "--for",
         "50s",
     ]);
-    thread::sleep(Duration::from_secs(SECONDS as u64 / 2));
+    let both = "SELECT count(*) FROM link WHERE stored + duplicates > 100";
+    eventually("both are heard", || query(&db, both).is_ok_and(|links| links == 2));
     fault(&first);
     let ran = wait(recorder);
     assert_eq!(ran.code, 0, "{}", ran.err);
-    for server in [first, second] {
-        let mut server = server;
+    for mut server in [first, second] {
         // It may be dead, or stopped.
         let _ = server.kill();
         server.wait().unwrap();
@@ -93,7 +97,7 @@ fn a_server_that_is_killed_costs_nothing_while_another_is_listened_to() {
     assert_eq!(number(&db, "SELECT count(DISTINCT server) FROM link WHERE joined_us IS NOT NULL"), 2);
     let both = "SELECT count(*) FROM link WHERE reason <> 'refused' AND stored + duplicates > 0";
     assert_eq!(number(&db, both), 2, "{:?}", rows(&db, "SELECT * FROM link"));
-    assert!(number(&db, "SELECT sum(duplicates) FROM link") > RATE as i64, "{:?}", rows(&db, "SELECT * FROM link"));
+    assert!(number(&db, "SELECT sum(duplicates) FROM link") > 100, "{:?}", rows(&db, "SELECT * FROM link"));
 }
 
 #[test]
@@ -102,6 +106,25 @@ fn a_server_that_stands_still_costs_nothing_while_another_is_listened_to() {
     let (_folder, db, played) = recorded(|first| signal(first, "-STOP"));
     assert_eq!(payloads(&db), played, "each once, in order");
     assert_eq!(rows(&db, "SELECT * FROM gap WHERE reason <> 'start'"), [""; 0]);
+}
+
+#[test]
+fn what_two_links_hear_is_shown_once_and_accounted_for() {
+    let (mut server, first_url) = simulate(&["--tcp", "127.0.0.1:0", "--tcp", "127.0.0.1:0", "--rate", "100"]);
+    let second_url = line(&mut server);
+    let servers = ["--server", &first_url, "--server", &second_url, "--links", "2"];
+    let ran = run(&[&["watch", "7", "--json", "--for", "4s"][..], &servers].concat());
+    signal(&server, "-TERM");
+    wait(server);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let ids: Vec<_> = ran.json().iter().filter_map(|line| line["id"].as_str().map(str::to_owned)).collect();
+    assert!(ids.len() > 20 && ids.iter().collect::<HashSet<_>>().len() == ids.len());
+    // received = shown + left out + too fast to show + control + duplicates + dropped
+    let sums = ran.err.lines().find(|line| line.contains(" received = ")).unwrap_or_else(|| panic!("{}", ran.err));
+    let (sums, _) = sums.split_once(';').unwrap();
+    let numbers: Vec<u64> = sums.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    assert_eq!((numbers.len(), numbers[0]), (7, numbers[1..].iter().sum()), "{sums}");
+    assert!(numbers[5] > 100, "most came twice: {sums}");
 }
 
 #[test]

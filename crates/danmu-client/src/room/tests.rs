@@ -202,9 +202,9 @@ async fn a_process_that_stood_still_looks_at_what_came_before_it_speaks_of_silen
     let mut room = Room::open_with(RoomId::new(1).unwrap(), Config::default(), Hand(hand));
     let mut far = far.recv().await.unwrap();
     while !matches!(room.next().await, Some(Event::Joined { .. })) {}
-    // Something comes, and by the time that the link's turn comes, all its deadlines are long over.
-    far.write_all(&chat(1, 0)).await.unwrap();
+    // All its deadlines are long over when the link's turn comes, and something has come too.
     tokio::time::advance(S(1000)).await;
+    far.write_all(&chat(1, 0)).await.unwrap();
     let heard = loop {
         match room.next().await {
             Some(Event::Records(records)) if records.messages().count() > 0 => break true,
@@ -230,10 +230,12 @@ async fn a_full_queue_is_overshot_by_one_read_however_many_rooms_there_are() {
         let (stop, stopped) = watch::channel(false);
         let room = RoomId::new(room).unwrap();
         tokio::spawn(keep_open(room, Arc::clone(&shared), Arc::clone(&hub), Merge::new(0), stopped));
-        let mut far = fars.recv().await.unwrap();
-        // More than one read takes, ten times as much in all as there is room for.
+        kept.push((fars.recv().await.unwrap(), stop));
+    }
+    sleep(S(10)).await;
+    // Ten times as much in all as there is room for, and from each more than one read takes.
+    for (far, _) in &mut kept {
         far.write_all(&chat(1, 100_000)).await.unwrap();
-        kept.push((far, stop));
     }
     sleep(S(10)).await;
     let mut waiting = 0;

@@ -294,6 +294,21 @@ fn memory_is_bounded_in_bytes_and_given_back_when_the_room_falls_silent() {
 }
 
 #[test]
+fn ten_thousand_silent_rooms_take_a_few_megabytes() {
+    let now = Instant::now();
+    for _ in 0..10_000 {
+        let mut merge = Merge::new(8 << 20);
+        join(&mut merge, &[1, 2].map(LinkId));
+        // A heartbeat's answer: control, about which nobody is asked.
+        let mut batch = Batch::new();
+        batch.push(b"type@=mrkl/", true);
+        assert_eq!(batch.retain(merge.news(LinkId(1), now)), 0);
+        assert_eq!(merge.size_bytes(), 0);
+    }
+    assert!(size_of::<Merge>() < 512, "{} bytes a room", size_of::<Merge>());
+}
+
+#[test]
 fn a_batch_keeps_what_is_new_and_its_control() {
     let now = Instant::now();
     let mut merge = Merge::new(8 << 20);

@@ -34,6 +34,11 @@ fn a_gap_is_wanted_time_in_which_nobody_listened() {
     // Two links: only when neither listens, and with the reason of the one that ended last.
     let links = [listened(1, 0, 5, "silence"), listened(2, 3, 7, "closed"), listened(3, 8, 9, "x")];
     gives(&[wanted(0, 9)], &links, &[(7, 8, "closed")]);
+    // A link that was half-open until it was noticed at 9, beside a healthy one.
+    gives(&[wanted(0, 9)], &[listened(1, 0, 2, "silence"), listened(2, 0, 9, "stop")], &[]);
+    // Half-open, and the healthy one away for a moment: nobody listened then, and it was not the silent one that ended.
+    let links = [listened(1, 0, 2, "silence"), listened(2, 0, 5, "closed"), listened(3, 6, 9, "stop")];
+    gives(&[wanted(0, 9)], &links, &[(5, 6, "closed")]);
     // In one moment: of the higher link.
     gives(&[wanted(0, 9)], &[listened(2, 0, 5, "b"), listened(1, 0, 5, "a")], &[(5, 9, "b")]);
     // Not wanted in between: no gap there, and what comes after begins anew.

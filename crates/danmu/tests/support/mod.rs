@@ -94,13 +94,20 @@ fn read(mut from: impl std::io::Read + Send + 'static) -> std::thread::JoinHandl
 #[track_caller]
 pub fn simulate(arguments: &[&str]) -> (Child, String) {
     let mut server = start(&[&["simulate", "--for", "60s"], arguments].concat());
+    let address = line(&mut server);
+    (server, address)
+}
+
+/// The next line that a process prints.
+#[track_caller]
+pub fn line(child: &mut Child) -> String {
     let mut line = Vec::new();
     // Byte by byte, so that nothing of what comes later is taken out of the pipe.
     let mut byte = [0];
-    while std::io::Read::read(server.stdout.as_mut().unwrap(), &mut byte).unwrap() > 0 && byte[0] != b'\n' {
+    while std::io::Read::read(child.stdout.as_mut().unwrap(), &mut byte).unwrap() > 0 && byte[0] != b'\n' {
         line.extend(byte);
     }
-    (server, String::from_utf8(line).unwrap())
+    String::from_utf8(line).unwrap()
 }
 
 /// Sends a signal to a process that this test started.
