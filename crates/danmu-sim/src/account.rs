@@ -6,8 +6,8 @@
 //!
 //! ```json
 //! {"account":1,"seed":0}
-//! {"said":9999,"at_us":1763712000120000,"messages":["0f8c…","d41d…"]}
-//! {"sent":9999,"connection":3,"at_us":1763712000123456,"messages":["0f8c…"]}
+//! {"at_us":1763712000120000,"messages":["0f8c…","d41d…"],"said":9999}
+//! {"at_us":1763712000123456,"connection":3,"messages":["0f8c…"],"sent":9999}
 //! ```
 
 use std::collections::BTreeMap;

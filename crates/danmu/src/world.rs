@@ -45,7 +45,7 @@ struct Outcome {
 /// A world from a seed.
 fn world(seed: u64) -> Outcome {
     let mut rng = Rng::with_seed(seed);
-    let hours = if rng.u32(..20) == 0 { rng.f64() * 60.0 } else { rng.f64() * 4.0 };
+    let hours = if rng.u32(..40) == 0 { rng.f64() * 48.0 } else { rng.f64() * 2.5 };
     let lasts = Duration::from_secs_f64(hours * 3600.0);
     let climate = Climate::draw(lasts, &mut rng);
     let weather = Weather {
@@ -145,7 +145,7 @@ fn whatever_happens_every_message_is_stored_or_accounted_for() {
             let (from, to) = seeds.split_once("..").unwrap_or(("0", &seeds));
             (number(from)..number(to)).collect()
         }
-        _ => FAILED.iter().copied().chain(0..150).collect(),
+        _ => FAILED.iter().copied().chain(0..200).collect(),
     };
     let (mut failed, mut all, mut lasted, mut gaps, mut runs) = (Vec::new(), Verdict::default(), Duration::ZERO, 0, 0);
     for &seed in &seeds {
