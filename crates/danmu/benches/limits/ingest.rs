@@ -57,7 +57,9 @@ fn measure(what: &str, mut tape: Tape, size: Size, report: &mut Report) {
         let parts = [receive(&mut tape, size.laps), insert(&columns, rows), compress(&tape, size.laps)];
         let ratio = ours.as_secs_f64() / parts.iter().sum::<Duration>().as_secs_f64();
         print!("{:>10.2}", micros_each(ours, rows));
-        parts.iter().for_each(|part| print!(" {:>10.2}", micros_each(*part, rows)));
+        for part in parts {
+            print!(" {:>10.2}", micros_each(part, rows));
+        }
         println!(" {ratio:>10.2}");
         ratios.push(ratio);
     }

@@ -3,7 +3,12 @@
 //! Every part compares, in one run and in turns, and prints its targets; `benches/README.md` says how to read them.
 //! Without `--bench`, as `cargo test --benches` runs it, everything is tiny and only shows that it works.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and fails by panicking")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::unchecked_time_subtraction,
+    reason = "a benchmark prints, fails by panicking, and CPU time never goes back"
+)]
 
 mod ingest;
 mod measure;

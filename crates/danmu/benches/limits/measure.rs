@@ -72,7 +72,9 @@ impl Report {
     pub(crate) fn print(&self) {
         if !self.lines.is_empty() {
             println!("\n{:<64} {:>12} {:>10} {:>10}", "", "target", "reached", "of target");
-            self.lines.iter().for_each(|line| println!("{line}"));
+            for line in &self.lines {
+                println!("{line}");
+            }
         }
     }
 }
