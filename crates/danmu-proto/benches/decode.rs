@@ -5,7 +5,8 @@
 //! ```text
 //! cargo bench -p danmu-proto --bench decode                      all of it
 //! cargo bench -p danmu-proto --bench decode -- --wire FILE       packets from a file in place of the made-up corpus
-//! cargo bench -p danmu-proto --bench decode -- --once WAY TIMES  one way alone, for a profiler
+//! cargo bench -p danmu-proto --bench decode -- --once WAY TIMES  one way alone, for a profiler: see `ci/instructions`
+//! cargo bench -p danmu-proto --bench decode -- --bytes           the size of the corpus
 //! ```
 
 #![allow(clippy::print_stdout, clippy::unwrap_used)] // A bench prints, and a broken corpus is its own fault.
@@ -36,6 +37,10 @@ fn main() {
         arguments.iter().position(|argument| argument == flag).map(|found| arguments[found + at].clone())
     };
     let wire = after("--wire", 1).map_or_else(corpus::wire, |file| std::fs::read(file).unwrap());
+    if arguments.iter().any(|argument| argument == "--bytes") {
+        println!("{}", wire.len());
+        return;
+    }
     if let Some(name) = after("--once", 1) {
         let (_, way) = paths::WAYS.iter().find(|(known, ..)| *known == name).expect("the name of a way");
         for _ in 0..after("--once", 2).unwrap().parse().unwrap() {

@@ -17,12 +17,12 @@ pub(crate) const WAYS: &[(&str, Way)] = &[
     ("limit", limit),
     ("framing", framing),
     ("index", index),
-    ("index, visited", indexed),
+    ("index-visited", indexed),
     ("pairs", pairs),
     ("view", view),
     ("owned", owned),
     ("summary", summary),
-    ("view, no SIMD", view_without_simd),
+    ("view-portable", view_without_simd),
     ("naive", naive),
 ];
 
@@ -34,7 +34,7 @@ pub(crate) const TARGETS: &[(&str, &str, f64, f64)] = &[
     ("owned", "limit", 0.16, 0.18),
     ("view", "naive", 30.0, 40.0),
     ("owned", "naive", 25.0, 30.0),
-    ("view, no SIMD", "limit", 0.10, 0.10),
+    ("view-portable", "limit", 0.10, 0.10),
 ];
 
 fn each_payload(wire: &[u8], each: impl FnMut(&[u8])) {
