@@ -1,7 +1,10 @@
-//! Any bytes read as a naive reader reads them, any text survives being written and read, and no message panics.
+//! Any bytes read as a naive reader reads them, with an index and without, with SIMD and without; any text survives being
+//! written and read; and no message panics.
 
 #![no_main]
 
+use danmu_proto::fields::Index;
+use danmu_proto::scan::{self, Level};
 use danmu_proto::stt::{self, Value, Writer};
 use danmu_proto::{Fields, Message, RoomId};
 use libfuzzer_sys::fuzz_target;
@@ -11,6 +14,9 @@ fuzz_target!(|data: &[u8]| {
     let read: Vec<_> =
         stt::pairs(Value::new(data)).map(|(key, value)| (key.text().into(), value.text().into())).collect();
     assert_eq!(read, naive(&shown));
+    let mut index = Index::default();
+    assert!(index.read(data).pairs().eq(stt::pairs(Value::new(data))));
+    assert_eq!(index.read(data).len(), read.len());
     let fields = Fields::new(data);
     for (key, _) in &read {
         let first = read.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
@@ -29,6 +35,10 @@ fuzz_target!(|data: &[u8]| {
     let message = Message::read(data);
     let room = RoomId::new(100).expect("not zero");
     assert_eq!(message.summary(room).kind, message.fields().kind());
+    scan::limit_to(Level::Portable);
+    assert_eq!(Message::read(data), message);
+    assert!(index.read(data).pairs().eq(fields.pairs()));
+    scan::limit_to(Level::Avx2);
     walk(&message);
 });
 

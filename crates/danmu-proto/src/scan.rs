@@ -14,7 +14,7 @@
 
 use std::mem::MaybeUninit;
 use std::slice::ChunksExact;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering, compiler_fence};
 
 use crate::keys::{self, ViewKeys};
 
@@ -523,6 +523,8 @@ unsafe fn write_bits<const AT_ONCE: usize, T>(
     let mut next = |at: usize| {
         // SAFETY: the caller's.
         unsafe { into.get_unchecked_mut(at) }.write(number(rest.trailing_zeros()));
+        // Else the compiler gathers some in a vector register to store them at once, which takes a third longer.
+        compiler_fence(Ordering::Release);
         rest &= rest.wrapping_sub(1);
     };
     (0..AT_ONCE).for_each(&mut next);

@@ -112,10 +112,11 @@ impl<'a> Value<'a> {
     }
 
     /// Whether this, a key, is `name`.
+    #[inline]
     pub(crate) fn is(self, name: &str) -> bool {
-        // Nobody has to escape a key, but it may be.
-        let is_plain = self.is_utf8() && !self.raw().contains(&b'@');
-        self.raw() == name.as_bytes() || !is_plain && self.text() == name
+        // Nothing but these can come out of an escape or of bytes that are not UTF-8.
+        let as_it_stands = !name.contains(['@', '/', char::REPLACEMENT_CHARACTER]);
+        self.raw() == name.as_bytes() || !as_it_stands && self.text() == name
     }
 
     /// Whether the whole that this is a slice of is UTF-8.
@@ -191,7 +192,7 @@ pub(crate) fn first<'a>(of: Value<'a>, key: &str) -> Value<'a> {
     let at_once = of.raw().strip_prefix(key.as_bytes()).and_then(|rest| rest.strip_prefix(b"@="));
     if let Some(rest) = at_once {
         let start = key.len() + 2;
-        let len = rest.iter().position(|&byte| byte == b'/').unwrap_or(rest.len());
+        let len = memchr(b'/', rest).unwrap_or(rest.len());
         return of.slice(start, start + len);
     }
     pairs(of).find(|(name, _)| name.raw() == key.as_bytes()).map_or_else(Value::default, |(_, value)| value)

@@ -260,6 +260,7 @@ impl<'a> Message<'a> {
 /// What a view says in the words that all types share; by default nothing. The rest is the same for all types and added
 /// by [`Summary::of`].
 pub(crate) trait Summarize<'a>: Sized {
+    #[inline]
     fn summarize(self) -> Summary<'a> {
         Summary::default()
     }
@@ -267,7 +268,8 @@ pub(crate) trait Summarize<'a>: Sized {
 
 /// The room that a message itself names: the first positive `rid`. 0 and negative numbers mean the whole site.
 pub fn own_room(fields: Fields<'_>) -> Option<RoomId> {
-    fields.all("rid").find_map(|rid| rid.number().and_then(RoomId::new))
+    let rids = fields.pairs().filter(|(key, _)| key.raw() == b"rid");
+    rids.map(|(_, rid)| rid).find_map(|rid| rid.number().and_then(RoomId::new))
 }
 
 fn is_foreign(fields: Fields<'_>, joined: RoomId) -> bool {

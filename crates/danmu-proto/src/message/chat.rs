@@ -82,6 +82,7 @@ impl Chat<'_> {
 }
 
 impl<'a> Summarize<'a> for Chat<'a> {
+    #[inline]
     fn summarize(self) -> Summary<'a> {
         let flags = Flags::default().with(Flags::SUSPECT, self.is_suspect());
         Summary {
@@ -139,6 +140,7 @@ impl WrappedChat<'_> {
 }
 
 impl<'a> Summarize<'a> for WrappedChat<'a> {
+    #[inline]
     fn summarize(self) -> Summary<'a> {
         let chat = self.chat();
         Summary {
@@ -179,6 +181,7 @@ impl VoiceChats<'_> {
 
 /// Of the first in the list, which is the only one unless the list is repeated for who comes late.
 impl<'a> Summarize<'a> for VoiceChats<'a> {
+    #[inline]
     fn summarize(self) -> Summary<'a> {
         let Some(chat) = self.chats().next() else { return Summary::default() };
         Summary {

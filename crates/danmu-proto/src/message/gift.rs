@@ -64,6 +64,7 @@ impl Gift<'_> {
 }
 
 impl<'a> Summarize<'a> for Gift<'a> {
+    #[inline]
     fn summarize(self) -> Summary<'a> {
         // Props have gift number 0, and bought gifts may have a prop number beside their own.
         let (kind, id) = match (self.gift, self.prop) {
@@ -116,6 +117,7 @@ view! {
 }
 
 impl<'a> Summarize<'a> for GiftBroadcast<'a> {
+    #[inline]
     fn summarize(self) -> Summary<'a> {
         Summary {
             user: self.user,
@@ -167,6 +169,7 @@ impl Deserve<'_> {
 }
 
 impl<'a> Summarize<'a> for Deserve<'a> {
+    #[inline]
     fn summarize(self) -> Summary<'a> {
         let buyer = self.buyer();
         Summary {
@@ -215,6 +218,7 @@ view! {
 }
 
 impl<'a> Summarize<'a> for GiftTitle<'a> {
+    #[inline]
     fn summarize(self) -> Summary<'a> {
         Summary { user: self.user, name: filled(self.name), receiver: filled(self.streamer), ..Summary::default() }
     }

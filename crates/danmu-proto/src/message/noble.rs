@@ -35,6 +35,7 @@ view! {
 }
 
 impl<'a> Summarize<'a> for NobleBroadcast<'a> {
+    #[inline]
     fn summarize(self) -> Summary<'a> {
         Summary {
             sent_ms: seconds_to_ms(self.sent_s),
@@ -166,6 +167,7 @@ view! {
 }
 
 impl<'a> Summarize<'a> for DiamondFan<'a> {
+    #[inline]
     fn summarize(self) -> Summary<'a> {
         Summary {
             user: self.user,

@@ -31,6 +31,7 @@ view! {
 }
 
 impl<'a> Summarize<'a> for FlyingChat<'a> {
+    #[inline]
     fn summarize(self) -> Summary<'a> {
         Summary {
             sent_ms: seconds_to_ms(self.sent_s),
@@ -61,6 +62,7 @@ view! {
 }
 
 impl<'a> Summarize<'a> for SiteChat<'a> {
+    #[inline]
     fn summarize(self) -> Summary<'a> {
         Summary { text: Some(self.text), ..Summary::default() }
     }
@@ -85,6 +87,7 @@ view! {
 }
 
 impl<'a> Summarize<'a> for SystemNotice<'a> {
+    #[inline]
     fn summarize(self) -> Summary<'a> {
         Summary { text: Some(self.text), ..Summary::default() }
     }
@@ -115,6 +118,7 @@ view! {
 }
 
 impl<'a> Summarize<'a> for ScreenNotice<'a> {
+    #[inline]
     fn summarize(self) -> Summary<'a> {
         Summary {
             sent_ms: positive(self.sent_ms),

@@ -181,6 +181,7 @@ view! {
 }
 
 impl<'a> Summarize<'a> for RankUp<'a> {
+    #[inline]
     fn summarize(self) -> Summary<'a> {
         Summary { user: self.user, name: filled(self.name), ..Summary::default() }
     }
@@ -263,6 +264,7 @@ view! {
 }
 
 impl<'a> Summarize<'a> for WeeklyPlace<'a> {
+    #[inline]
     fn summarize(self) -> Summary<'a> {
         Summary { user: self.user, name: filled(self.name), ..Summary::default() }
     }

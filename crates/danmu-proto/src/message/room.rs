@@ -23,6 +23,7 @@ view! {
 }
 
 impl<'a> Summarize<'a> for LiveStatus<'a> {
+    #[inline]
     fn summarize(self) -> Summary<'a> {
         Summary { sent_ms: positive(self.changed_ms), ..Summary::default() }
     }
@@ -39,6 +40,7 @@ view! {
 }
 
 impl<'a> Summarize<'a> for StreamerPresence<'a> {
+    #[inline]
     fn summarize(self) -> Summary<'a> {
         Summary { user: self.user, ..Summary::default() }
     }

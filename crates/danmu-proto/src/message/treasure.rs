@@ -25,6 +25,7 @@ view! {
 }
 
 impl<'a> Summarize<'a> for OnlineReward<'a> {
+    #[inline]
     fn summarize(self) -> Summary<'a> {
         Summary {
             user: self.user,
@@ -61,6 +62,7 @@ view! {
 }
 
 impl<'a> Summarize<'a> for BoxAppeared<'a> {
+    #[inline]
     fn summarize(self) -> Summary<'a> {
         Summary {
             sent_ms: seconds_to_ms(self.appeared_s),
@@ -92,6 +94,7 @@ view! {
 }
 
 impl<'a> Summarize<'a> for BoxOpened<'a> {
+    #[inline]
     fn summarize(self) -> Summary<'a> {
         Summary { user: self.user, name: filled(self.name), receiver: filled(self.taker_name), ..Summary::default() }
     }
@@ -120,6 +123,7 @@ view! {
 }
 
 impl<'a> Summarize<'a> for BoxCoins<'a> {
+    #[inline]
     fn summarize(self) -> Summary<'a> {
         Summary { user: self.user, name: filled(self.name), receiver: filled(self.taker_name), ..Summary::default() }
     }
@@ -148,6 +152,7 @@ view! {
 }
 
 impl<'a> Summarize<'a> for BoxProp<'a> {
+    #[inline]
     fn summarize(self) -> Summary<'a> {
         Summary {
             user: self.user,

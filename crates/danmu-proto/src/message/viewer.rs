@@ -40,6 +40,7 @@ view! {
 }
 
 impl<'a> Summarize<'a> for Enter<'a> {
+    #[inline]
     fn summarize(self) -> Summary<'a> {
         Summary {
             user: self.user,
@@ -70,6 +71,7 @@ view! {
 }
 
 impl<'a> Summarize<'a> for LevelUp<'a> {
+    #[inline]
     fn summarize(self) -> Summary<'a> {
         Summary { user: self.user, name: filled(self.name), level: self.level, ..Summary::default() }
     }
@@ -94,6 +96,7 @@ view! {
 }
 
 impl<'a> Summarize<'a> for MedalUp<'a> {
+    #[inline]
     fn summarize(self) -> Summary<'a> {
         Summary {
             user: self.user,
@@ -119,6 +122,7 @@ view! {
 }
 
 impl<'a> Summarize<'a> for Share<'a> {
+    #[inline]
     fn summarize(self) -> Summary<'a> {
         Summary { user: self.user, name: filled(self.name), ..Summary::default() }
     }
@@ -162,6 +166,7 @@ view! {
 
 /// The one who mutes acts, and the one who is muted receives.
 impl<'a> Summarize<'a> for Mute<'a> {
+    #[inline]
     fn summarize(self) -> Summary<'a> {
         Summary {
             user: self.by,
@@ -194,6 +199,7 @@ view! {
 }
 
 impl<'a> Summarize<'a> for AdminChange<'a> {
+    #[inline]
     fn summarize(self) -> Summary<'a> {
         Summary { user: self.by, receiver: filled(self.name), ..Summary::default() }
     }
