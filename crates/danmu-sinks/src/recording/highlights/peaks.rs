@@ -10,6 +10,8 @@
 //! among the buckets, as long as it is less than half of them. Buckets in which nobody listened are not there at all; where
 //! nothing is known of before, there is no peak.
 
+use std::ops::Range;
+
 use super::series::{BUCKET_US, Series, Stretch};
 
 /// Buckets to each side of one that are summed with it.
@@ -17,6 +19,9 @@ const SMOOTH: usize = 1;
 
 /// Listened buckets on each side that tell what is usual: five minutes.
 const AROUND: usize = 60;
+
+/// Buckets of a day.
+const DAY: i64 = 24 * 720;
 
 /// Below this many on a side, that side does not tell.
 const FEWEST: usize = 12;
@@ -68,8 +73,29 @@ struct Bucket {
     score: f32,
 }
 
+/// A stretch is looked at a day at a time, with what is around the day, so that a year takes no more memory.
 fn in_stretch(stretch: &Stretch, listened: &[(i64, i64)], threshold: f32) -> Vec<Peak> {
-    let buckets = scored(&heard(stretch, listened));
+    let around = AROUND as i64;
+    let (mut from, end) = (stretch.first.saturating_sub(around), stretch.end().saturating_add(around));
+    let mut peaks: Vec<Peak> = Vec::new();
+    while from < end {
+        let to = end.min(from.saturating_add(DAY));
+        let buckets = scored(&heard(stretch, listened, from.saturating_sub(around)..to.saturating_add(around)));
+        for peak in among(&buckets, threshold) {
+            let is_of_day = (from..to).contains(&peak.top_us.div_euclid(BUCKET_US));
+            match peaks.last_mut() {
+                _ if !is_of_day => {}
+                // Two days saw the same one.
+                Some(last) if peak.from_us < last.to_us => last.to_us = last.to_us.max(peak.to_us),
+                _ => peaks.push(peak),
+            }
+        }
+        from = to;
+    }
+    peaks
+}
+
+fn among(buckets: &[Bucket], threshold: f32) -> Vec<Peak> {
     let is_peak = |bucket: &Bucket| {
         bucket.score >= threshold
             && bucket.said - bucket.usual >= LEAST_RISE
@@ -101,22 +127,23 @@ fn in_stretch(stretch: &Stretch, listened: &[(i64, i64)], threshold: f32) -> Vec
     peaks
 }
 
-/// The buckets in and around a stretch in which someone listened, with what was said in each.
-fn heard(stretch: &Stretch, listened: &[(i64, i64)]) -> Vec<(i64, f32)> {
+/// Those of some buckets in which someone listened, with what was said in each. Where nobody says that anyone listened, all
+/// of them from the first line to the last, as in recordings that were imported.
+fn heard(stretch: &Stretch, listened: &[(i64, i64)], buckets: Range<i64>) -> Vec<(i64, f32)> {
     let said = |number: i64| {
         usize::try_from(number - stretch.first).ok().and_then(|at| stretch.weights.get(at)).copied().unwrap_or(0.0)
     };
-    if listened.is_empty() {
-        return (stretch.first..stretch.end()).map(|number| (number, said(number))).collect();
-    }
-    let around = stretch.first.saturating_sub(AROUND as i64)..stretch.end().saturating_add(AROUND as i64);
     let mut heard = Vec::new();
-    let mut next = around.start;
+    let mut next = buckets.start;
     for (from_us, to_us) in listened {
         let from = from_us.div_euclid(BUCKET_US).max(next);
-        let to = to_us.div_euclid(BUCKET_US).min(around.end - 1);
+        let to = to_us.div_euclid(BUCKET_US).min(buckets.end - 1);
         heard.extend((from..=to).map(|number| (number, said(number))));
         next = next.max(to.saturating_add(1));
+    }
+    if heard.is_empty() {
+        let spoken = buckets.start.max(stretch.first)..buckets.end.min(stretch.end());
+        heard.extend(spoken.map(|number| (number, said(number))));
     }
     heard
 }
@@ -196,6 +223,18 @@ mod tests {
         assert_eq!(found(&series(0, (0..400).map(|n| if n < 200 { 5.0 } else { 50.0 })), &[]), []);
         assert_eq!(found(&series(0, (0..400).map(|n| n as f32)), &[]), [], "a slow rise");
         assert_eq!(found(&series(0, [10.0; 400]), &[]), []);
+    }
+
+    #[test]
+    fn a_peak_at_midnight_is_one() {
+        for top in DAY - 70..DAY + 10 {
+            let burst = series(0, (0..2 * DAY).map(|n| if (top..top + 8).contains(&n) { 40.0 } else { 10.0 }));
+            let peaks = found(&burst, &[]);
+            assert!(
+                peaks.len() == 1 && (peaks[0].0 - top).abs() <= 1 && (peaks[0].1 - top - 8).abs() <= 1,
+                "{top} {peaks:?}"
+            );
+        }
     }
 
     #[test]

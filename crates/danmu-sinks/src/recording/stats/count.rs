@@ -241,7 +241,7 @@ impl Counter {
         person.gifts = person.gifts.saturating_add(one.gifts);
         person.unpriced = person.unpriced.saturating_add(one.unpriced);
         person.fen = person.fen.saturating_add(one.fen());
-        if message.name.is_some() {
+        if message.name.is_some() || person.last_id == 0 {
             person.last_id = message.id;
         }
         if let Some(level) = message.level.and_then(|level| level.try_into().ok()) {

@@ -37,7 +37,7 @@ pub(super) struct Person {
     pub(super) gifts: u64,
     pub(super) unpriced: u64,
     pub(super) fen: u64,
-    /// The last message that has the name: names themselves would take more memory than all else.
+    /// The last message that has the name, else the first one: names themselves would take more memory than all else.
     pub(super) last_id: i64,
     pub(super) level: Option<u32>,
     /// Place of the medal that was worn last.
