@@ -128,12 +128,12 @@ impl Recording {
                 spans[..later].last()
             });
             let is_backlog = joined.is_some_and(|(joined_us, _)| line.at_us.saturating_sub(*joined_us) < BACKLOG_US)
-                && line.sent_ms.is_some_and(|ms| line.at_us.saturating_sub(ms.saturating_mul(1000)) > LATE_US);
+                && line.sent_ms().is_some_and(|ms| line.at_us.saturating_sub(ms.saturating_mul(1000)) > LATE_US);
             if is_backlog {
                 return;
             }
             let (weigher, series) = rooms.entry(line.room).or_default();
-            let text = String::from_utf8_lossy(line.text.unwrap_or_default());
+            let text = String::from_utf8_lossy(line.text().unwrap_or_default());
             let weight = weigher.weigh(line.at_us, people::key(line.user, line.name), &text);
             series.add(line.at_us, weight);
         })?;
@@ -178,7 +178,7 @@ impl Recording {
             lines.all += 1;
             let who = people::key(line.user, line.name);
             lines.people.extend(who);
-            let Some(text) = line.text.filter(|text| !text.is_empty() && lines.said.len() < Lines::MOST) else {
+            let Some(text) = line.text().filter(|text| !text.is_empty() && lines.said.len() < Lines::MOST) else {
                 return;
             };
             let text = String::from_utf8_lossy(text);

@@ -11,68 +11,95 @@ use crate::filter::Filter;
 /// So many messages are read at a time, so that no long look at the file keeps a recorder from tidying its log.
 const PAGE: usize = 1 << 16;
 
-/// What is read of a message, in the order of [`Scanned::read`].
+/// What may be asked of a message, by the place of its column.
 const COLUMNS: &str = "id, room, received_us, sent_ms, type, uid, name, text, level, medal, medal_room, gift_kind, \
      gift_id, gift_name, count, price_fen, duration_s, flags";
 
-/// A message as far as it is counted. Who edits a recording may put anything anywhere: what does not fit is absent.
+/// A message as far as it is counted. What most types have not is read only when it is asked for. Who edits a recording may
+/// put anything anywhere: what does not fit is absent.
 pub(super) struct Scanned<'r> {
+    row: &'r rusqlite::Row<'r>,
     pub(super) id: i64,
     pub(super) room: RoomId,
     pub(super) at_us: i64,
-    pub(super) sent_ms: Option<i64>,
     pub(super) kind: &'r [u8],
     pub(super) user: Option<i64>,
     pub(super) name: Option<&'r [u8]>,
-    pub(super) text: Option<&'r [u8]>,
-    pub(super) level: Option<i64>,
-    pub(super) medal: Option<&'r [u8]>,
-    pub(super) medal_room: Option<i64>,
-    pub(super) gift_kind: Option<&'r [u8]>,
-    pub(super) gift_id: Option<i64>,
-    pub(super) gift_name: Option<&'r [u8]>,
-    pub(super) count: Option<i64>,
-    pub(super) price_fen: Option<i64>,
-    pub(super) duration_s: Option<i64>,
     pub(super) flags: Flags,
 }
 
 impl<'r> Scanned<'r> {
     /// `None` if its room is no room, which nothing of ours writes.
-    fn read(row: &'r rusqlite::Row<'_>) -> rusqlite::Result<Option<Self>> {
-        let number = |column| {
-            Ok::<_, rusqlite::Error>(match row.get_ref(column)? {
-                ValueRef::Integer(number) => Some(number),
-                _ => None,
-            })
-        };
-        let text = |column| {
-            Ok::<_, rusqlite::Error>(match row.get_ref(column)? {
-                ValueRef::Text(text) => Some(text),
-                _ => None,
-            })
-        };
-        let Some(room) = number(1)?.and_then(|room| RoomId::new(room.try_into().ok()?)) else { return Ok(None) };
-        Ok(Some(Self {
-            id: number(0)?.unwrap_or(0),
+    fn read(row: &'r rusqlite::Row<'r>) -> Option<Self> {
+        let room = number(row, 1).and_then(|room| RoomId::new(room.try_into().ok()?))?;
+        Some(Self {
+            row,
+            id: number(row, 0).unwrap_or(0),
             room,
-            at_us: number(2)?.unwrap_or(0),
-            sent_ms: number(3)?,
-            kind: text(4)?.unwrap_or_default(),
-            user: number(5)?,
-            name: text(6)?,
-            text: text(7)?,
-            level: number(8)?,
-            medal: text(9)?,
-            medal_room: number(10)?,
-            gift_kind: text(11)?,
-            gift_id: number(12)?,
-            gift_name: text(13)?,
-            count: number(14)?,
-            price_fen: number(15)?,
-            duration_s: number(16)?,
-            flags: Flags(number(17)?.unwrap_or(0) as u8),
-        }))
+            at_us: number(row, 2).unwrap_or(0),
+            kind: text(row, 4).unwrap_or_default(),
+            user: number(row, 5),
+            name: text(row, 6),
+            flags: Flags(number(row, 17).unwrap_or(0) as u8),
+        })
+    }
+
+    pub(super) fn sent_ms(&self) -> Option<i64> {
+        number(self.row, 3)
+    }
+
+    pub(super) fn text(&self) -> Option<&'r [u8]> {
+        text(self.row, 7)
+    }
+
+    pub(super) fn level(&self) -> Option<i64> {
+        number(self.row, 8)
+    }
+
+    pub(super) fn medal(&self) -> Option<&'r [u8]> {
+        text(self.row, 9)
+    }
+
+    pub(super) fn medal_room(&self) -> Option<i64> {
+        number(self.row, 10)
+    }
+
+    pub(super) fn gift_kind(&self) -> Option<&'r [u8]> {
+        text(self.row, 11)
+    }
+
+    pub(super) fn gift_id(&self) -> Option<i64> {
+        number(self.row, 12)
+    }
+
+    pub(super) fn gift_name(&self) -> Option<&'r [u8]> {
+        text(self.row, 13)
+    }
+
+    pub(super) fn count(&self) -> Option<i64> {
+        number(self.row, 14)
+    }
+
+    pub(super) fn price_fen(&self) -> Option<i64> {
+        number(self.row, 15)
+    }
+
+    pub(super) fn duration_s(&self) -> Option<i64> {
+        number(self.row, 16)
+    }
+}
+
+fn number(row: &rusqlite::Row<'_>, column: usize) -> Option<i64> {
+    match row.get_ref(column) {
+        Ok(ValueRef::Integer(number)) => Some(number),
+        _ => None,
+    }
+}
+
+fn text<'r>(row: &'r rusqlite::Row<'_>, column: usize) -> Option<&'r [u8]> {
+    match row.get_ref(column) {
+        Ok(ValueRef::Text(text)) => Some(text),
+        _ => None,
     }
 }
 
@@ -96,7 +123,7 @@ impl Recording {
             while let Some(row) = rows.next()? {
                 read += 1;
                 from = row.get::<_, i64>(0)?.saturating_add(1);
-                if let Some(message) = Scanned::read(row)? {
+                if let Some(message) = Scanned::read(row) {
                     each(&message);
                 }
             }

@@ -290,8 +290,8 @@ impl Recording {
             people.truncate(options.top);
             people.into_iter().map(|person| self.person(person)).collect::<Result<Vec<_>, _>>()
         };
-        stats.people = top(|person| (person.messages, person.chats))?;
-        stats.talkers = top(|person| (person.chats, 0))?;
+        stats.people = top(|person| (person.messages.into(), person.chats.into()))?;
+        stats.talkers = top(|person| (person.chats.into(), 0))?;
         stats.givers = top(|person| (person.fen, person.gifts))?;
         stats.votes = options.votes.iter().map(|option| VoteStats { option: option.clone(), people: 0 }).collect();
         for person in counter.people.iter() {
@@ -299,7 +299,7 @@ impl Recording {
                 stats.votes[usize::from(vote)].people += 1;
             }
             if let Some(level) = person.level {
-                *stats.levels.entry(level).or_default() += 1;
+                *stats.levels.entry(level.into()).or_default() += 1;
             }
         }
         Ok(())
@@ -307,9 +307,9 @@ impl Recording {
 
     fn person(&self, person: &Person) -> Result<PersonStats, ReadError> {
         let mut stats = PersonStats {
-            messages: person.messages,
-            chats: person.chats,
-            suspect: person.suspect,
+            messages: person.messages.into(),
+            chats: person.chats.into(),
+            suspect: person.suspect.into(),
             gifts: person.gifts,
             unpriced: person.unpriced,
             fen: person.fen,
@@ -392,7 +392,7 @@ fn add_counted(mut counter: Counter, listened: &[Listened], stats: &mut Stats) {
     stats.gifts.sort_unstable_by_key(|gift| (Reverse((gift.fen, gift.count)), gift.kind, gift.id));
     stats.emotes = counter.emotes.into_named().map(|(name, emote)| EmoteStats { name, ..emote }).collect();
     stats.emotes.sort_by_key(|emote| Reverse((emote.uses, emote.lines)));
-    let mut worn: HashMap<u32, u64> = HashMap::new();
+    let mut worn: HashMap<u16, u64> = HashMap::new();
     for medal in counter.people.iter().filter_map(|person| person.medal) {
         *worn.entry(medal).or_default() += 1;
     }
@@ -400,10 +400,10 @@ fn add_counted(mut counter: Counter, listened: &[Listened], stats: &mut Stats) {
         .medals
         .into_named()
         .zip(0..)
-        .map(|((name, (room, lines)), place)| MedalStats {
+        .map(|((name, (room, lines)), place): (_, u32)| MedalStats {
             name,
             room,
-            people: worn.get(&place).copied().unwrap_or(0),
+            people: worn.get(&(place as u16)).copied().unwrap_or(0),
             lines,
         })
         .collect();

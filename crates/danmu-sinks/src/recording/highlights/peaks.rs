@@ -20,8 +20,8 @@ const SMOOTH: usize = 1;
 /// Listened buckets on each side that tell what is usual: five minutes.
 const AROUND: usize = 60;
 
-/// Buckets of a day.
-const DAY: i64 = 24 * 720;
+/// Buckets that are looked at together: four hours.
+const SLICE: i64 = 4 * 720;
 
 /// Below this many on a side, that side does not tell.
 const FEWEST: usize = 12;
@@ -73,19 +73,19 @@ struct Bucket {
     score: f32,
 }
 
-/// A stretch is looked at a day at a time, with what is around the day, so that a year takes no more memory.
+/// A stretch is looked at some hours at a time, with what is around them, so that a year takes no more memory.
 fn in_stretch(stretch: &Stretch, listened: &[(i64, i64)], threshold: f32) -> Vec<Peak> {
     let around = AROUND as i64;
     let (mut from, end) = (stretch.first.saturating_sub(around), stretch.end().saturating_add(around));
     let mut peaks: Vec<Peak> = Vec::new();
     while from < end {
-        let to = end.min(from.saturating_add(DAY));
+        let to = end.min(from.saturating_add(SLICE));
         let buckets = scored(&heard(stretch, listened, from.saturating_sub(around)..to.saturating_add(around)));
         for peak in among(&buckets, threshold) {
-            let is_of_day = (from..to).contains(&peak.top_us.div_euclid(BUCKET_US));
+            let is_of_slice = (from..to).contains(&peak.top_us.div_euclid(BUCKET_US));
             match peaks.last_mut() {
-                _ if !is_of_day => {}
-                // Two days saw the same one.
+                _ if !is_of_slice => {}
+                // Two slices saw the same one.
                 Some(last) if peak.from_us < last.to_us => last.to_us = last.to_us.max(peak.to_us),
                 _ => peaks.push(peak),
             }
@@ -226,14 +226,12 @@ mod tests {
     }
 
     #[test]
-    fn a_peak_at_midnight_is_one() {
-        for top in DAY - 70..DAY + 10 {
-            let burst = series(0, (0..2 * DAY).map(|n| if (top..top + 8).contains(&n) { 40.0 } else { 10.0 }));
-            let peaks = found(&burst, &[]);
-            assert!(
-                peaks.len() == 1 && (peaks[0].0 - top).abs() <= 1 && (peaks[0].1 - top - 8).abs() <= 1,
-                "{top} {peaks:?}"
-            );
+    fn a_peak_where_slices_meet_is_one() {
+        for top in (SLICE - 76..SLICE - 48).step_by(4) {
+            let burst = |n| if (top..top + 8).contains(&n) { 40.0 } else { 10.0 };
+            let peaks = found(&series(0, (0..SLICE + 300).map(burst)), &[]);
+            let is_it = |(from, to): &(i64, i64)| (from - top).abs() <= 1 && (to - top - 8).abs() <= 1;
+            assert!(peaks.len() == 1 && is_it(&peaks[0]), "{top}: {peaks:?}");
         }
     }
 

@@ -48,6 +48,7 @@ pub(super) struct Counter {
 
 /// Sums over a room or over everything.
 pub(super) struct Totals {
+    /// Sums over the hours that are closed, without people.
     pub(super) counts: Counts,
     pub(super) hours: BTreeMap<i64, Counts>,
     pub(super) second: Meter,
@@ -80,7 +81,6 @@ impl Totals {
             self.close_hour();
             self.hour.0 = hour_us;
         }
-        self.counts += one;
         self.second.message(at_us);
         self.minute.message(at_us);
         self.hour.1 += one;
@@ -110,6 +110,8 @@ impl Totals {
         let (hour_us, counts) = std::mem::take(&mut self.hour);
         if counts.messages > 0 {
             *self.hours.entry(hour_us).or_default() += &counts;
+            // People of an hour may be those of another.
+            self.counts += &Counts { people: 0, new: 0, returning: 0, ..counts };
         }
     }
 }
@@ -167,7 +169,7 @@ impl Counter {
             self.person(place, message, &one);
         }
         if one.chats + one.superchats > 0 {
-            self.emotes(message.text);
+            self.emotes(message.text());
         }
     }
 
@@ -192,24 +194,28 @@ impl Counter {
             foreign: u64::from(message.flags.has(Flags::FOREIGN)),
             ..Counts::default()
         };
-        let paid = message.price_fen.map(i64::cast_unsigned);
+        let paid = || message.price_fen().map(i64::cast_unsigned);
         // Other types tell of the same gifts and super chats again.
-        match (message.kind, paid, message.duration_s) {
-            (b"chatmsg", ..) => one.chats = 1,
-            (b"dgb", ..) => self.gift(message, &mut one),
-            (b"comm_chatmsg", Some(fen), Some(_)) => (one.superchats, one.superchat_fen) = (1, fen),
-            (b"dfobc" | b"odfbc" | b"dfrbc" | b"rndfbc", Some(fen), _) => one.fan_fen = fen,
+        match message.kind {
+            b"chatmsg" => one.chats = 1,
+            b"dgb" => self.gift(message, &mut one),
+            b"comm_chatmsg" => {
+                if let (Some(fen), Some(_)) = (paid(), message.duration_s()) {
+                    (one.superchats, one.superchat_fen) = (1, fen);
+                }
+            }
+            b"dfobc" | b"odfbc" | b"dfrbc" | b"rndfbc" => one.fan_fen = paid().unwrap_or(0),
             _ => {}
         }
         one
     }
 
     fn gift(&mut self, message: &Scanned<'_>, one: &mut Counts) {
-        let kind = message.gift_kind.and_then(|kind| GiftKind::by_name(std::str::from_utf8(kind).ok()?));
-        let key = (kind.unwrap_or_default(), message.gift_id.unwrap_or(0).cast_unsigned());
+        let kind = message.gift_kind().and_then(|kind| GiftKind::by_name(std::str::from_utf8(kind).ok()?));
+        let key = (kind.unwrap_or_default(), message.gift_id().unwrap_or(0).cast_unsigned());
         let known = self.prices.get(key.0, key.1);
-        let price = message.price_fen.map(i64::cast_unsigned).or_else(|| known?.price_fen);
-        let count = message.count.unwrap_or(1).max(0).cast_unsigned();
+        let price = message.price_fen().map(i64::cast_unsigned).or_else(|| known?.price_fen);
+        let count = message.count().unwrap_or(1).max(0).cast_unsigned();
         one.gifts = count;
         match price {
             Some(price) => one.gift_fen = count.saturating_mul(price),
@@ -227,7 +233,7 @@ impl Counter {
             fen: 0,
         });
         if gift.name.is_none() {
-            gift.name = message.gift_name.map(|name| String::from_utf8_lossy(name).into_owned());
+            gift.name = message.gift_name().map(|name| String::from_utf8_lossy(name).into_owned());
         }
         gift.count = gift.count.saturating_add(count);
         gift.fen = gift.fen.saturating_add(one.gift_fen);
@@ -235,31 +241,31 @@ impl Counter {
 
     fn person(&mut self, place: u32, message: &Scanned<'_>, one: &Counts) {
         let person = self.people.at(place);
-        person.messages += 1;
-        person.chats += one.chats;
-        person.suspect += one.suspect;
+        person.messages = person.messages.saturating_add(1);
+        person.chats = person.chats.saturating_add(one.chats as u32);
+        person.suspect = person.suspect.saturating_add(one.suspect as u32);
         person.gifts = person.gifts.saturating_add(one.gifts);
         person.unpriced = person.unpriced.saturating_add(one.unpriced);
         person.fen = person.fen.saturating_add(one.fen());
         if message.name.is_some() || person.last_id == 0 {
             person.last_id = message.id;
         }
-        if let Some(level) = message.level.and_then(|level| level.try_into().ok()) {
+        if let Some(level) = message.level().and_then(|level| level.try_into().ok()) {
             person.level = Some(level);
         }
         if one.chats > 0
             && !self.ballot.is_empty()
-            && let Some(text) = message.text.and_then(|text| std::str::from_utf8(text).ok())
+            && let Some(text) = message.text().and_then(|text| std::str::from_utf8(text).ok())
             && let Some(vote) = self.ballot.vote(text)
         {
             person.vote = Some(vote);
         }
-        if let Some(medal) = message.medal.and_then(|medal| std::str::from_utf8(medal).ok())
+        if let Some(medal) = message.medal().and_then(|medal| std::str::from_utf8(medal).ok())
             && let Some(medal_place) = self.medals.place(medal)
         {
-            person.medal = Some(medal_place);
+            person.medal = medal_place.try_into().ok();
             let (room, lines) = self.medals.at(medal_place);
-            *room = room.or(message.medal_room.and_then(|room| room.try_into().ok()));
+            *room = room.or(message.medal_room().and_then(|room| room.try_into().ok()));
             *lines += one.chats;
         }
     }

@@ -27,21 +27,21 @@ pub(in crate::recording) fn key(user: Option<i64>, name: Option<&[u8]>) -> Optio
 pub(super) struct Person {
     /// In any room.
     presence: Presence,
-    /// The room where this person was first, which is the only one for nearly all,
+    /// The room where this person was first, which for nearly all is the only one.
     room: u32,
-    /// and the presence there.
-    at_home: Presence,
-    pub(super) messages: u64,
-    pub(super) chats: u64,
-    pub(super) suspect: u64,
+    /// Whether there are others. Then the presence in each of them is in [`People::by_room`].
+    roams: bool,
+    pub(super) messages: u32,
+    pub(super) chats: u32,
+    pub(super) suspect: u32,
     pub(super) gifts: u64,
     pub(super) unpriced: u64,
     pub(super) fen: u64,
     /// The last message that has the name, else the first one: names themselves would take more memory than all else.
     pub(super) last_id: i64,
-    pub(super) level: Option<u32>,
+    pub(super) level: Option<u16>,
     /// Place of the medal that was worn last.
-    pub(super) medal: Option<u32>,
+    pub(super) medal: Option<u16>,
     pub(super) vote: Option<u8>,
     /// Which types of messages are of this person, by their places.
     types: u64,
@@ -109,8 +109,8 @@ impl Presence {
 pub(super) struct People {
     index: HashMap<u64, u32>,
     all: Vec<Person>,
-    /// Presence in further rooms, by room and person.
-    elsewhere: HashMap<(u32, u32), Presence>,
+    /// Presence by room and person, of those who roam.
+    by_room: HashMap<(u32, u32), Presence>,
     /// Types beyond those that [`Person::types`] has room for, by person.
     more_types: HashSet<(u32, u32)>,
 }
@@ -120,23 +120,31 @@ impl People {
     pub(super) fn was_there(&mut self, key: u64, room: u32, at_us: i64) {
         let was = Presence { last_us: at_us, known: true, ..Presence::default() };
         let place = self.place(key, room);
-        let person = &mut self.all[place as usize];
-        person.presence = was;
-        if person.room == room {
-            person.at_home = was;
-        } else {
-            self.elsewhere.insert((room, place), was);
+        if let Some(presence) = self.in_room(place, room) {
+            *presence = was;
         }
+        self.all[place as usize].presence = was;
     }
 
     /// Someone does something: what that tells of them anywhere and in this room, and their place.
     pub(super) fn note(&mut self, key: u64, room: u32, at_us: i64, hour_us: i64) -> (u32, Noted, Noted) {
         let place = self.place(key, room);
+        let here = self.in_room(place, room).map(|presence| presence.note(at_us, hour_us));
+        let anywhere = self.all[place as usize].presence.note(at_us, hour_us);
+        (place, anywhere, here.unwrap_or(anywhere))
+    }
+
+    /// Someone's presence in a room; `None` if that is the same as anywhere, because there is no other room.
+    fn in_room(&mut self, place: u32, room: u32) -> Option<&mut Presence> {
         let person = &mut self.all[place as usize];
-        let anywhere = person.presence.note(at_us, hour_us);
-        let here =
-            if person.room == room { &mut person.at_home } else { self.elsewhere.entry((room, place)).or_default() };
-        (place, anywhere, here.note(at_us, hour_us))
+        if !person.roams {
+            if person.room == room {
+                return None;
+            }
+            person.roams = true;
+            self.by_room.insert((person.room, place), person.presence);
+        }
+        Some(self.by_room.entry((room, place)).or_default())
     }
 
     fn place(&mut self, key: u64, room: u32) -> u32 {
@@ -172,9 +180,11 @@ impl People {
     pub(super) fn add_to(&self, total: &mut Counts, rooms: &mut [Counts]) {
         for person in &self.all {
             person.presence.add_to(total);
-            person.at_home.add_to(&mut rooms[person.room as usize]);
+            if !person.roams {
+                person.presence.add_to(&mut rooms[person.room as usize]);
+            }
         }
-        for ((room, _), presence) in &self.elsewhere {
+        for ((room, _), presence) in &self.by_room {
             presence.add_to(&mut rooms[*room as usize]);
         }
     }
