@@ -14,6 +14,7 @@ mod duration;
 mod exit;
 mod files;
 mod follow;
+mod gift_table;
 mod listen;
 mod lookout;
 mod marks;

@@ -325,6 +325,11 @@ fn without_prices_gifts_are_counted() {
     let unpriced = report(&path, &["--lang", "en"]);
     assert_eq!(names(&unpriced.pictures), ["gifts", "givers", "money"]);
     assert!(unpriced.page.contains("Gifts over time") && !unpriced.page.contains("¥"));
+
+    let table = folder.path().join("gifts.json");
+    fs::write(&table, r#"{"99999": {"name": "有价格了", "pc": 600}}"#).unwrap();
+    let priced = report(&path, &["--lang", "en", "--gift-table", table.to_str().unwrap()]);
+    assert!(priced.page.contains("Gifts and money over time") && priced.page.contains("¥300"), "50 of 6 yuan");
 }
 
 #[test]

@@ -49,6 +49,7 @@ use self::pictures::{heading, pictures};
 use self::style::Style;
 use self::theme::Theme;
 use crate::exit::Exit;
+use crate::gift_table;
 use crate::printer::Printer;
 use crate::select::Select;
 use crate::signal::Stop;
@@ -74,6 +75,9 @@ pub(crate) struct Report {
     /// A font file with Chinese characters, for the PNG pictures [default: one of the system]
     #[arg(long, value_name = "FILE")]
     font: Option<PathBuf>,
+    /// Names and prices of gifts, as a JSON file: a catalogue, Douyu's prop config or gift list, or names by number
+    #[arg(long, value_name = "FILE")]
+    gift_table: Option<PathBuf>,
     #[command(flatten)]
     select: Select,
 }
@@ -91,7 +95,8 @@ impl Report {
             Some(path) => Some(Font::open(path)?),
             None => Font::of_system()?,
         };
-        let facts = Facts::read(&recording, &self.select.filter(), TimeZone::system())?;
+        let gifts = self.gift_table.as_deref().map(gift_table::read).transpose()?.unwrap_or_default();
+        let facts = Facts::read(&recording, &self.select.filter(), gifts, TimeZone::system())?;
         if facts.is_empty() {
             bail!("{} has no messages to report, or none that were asked for", self.recording.display());
         }

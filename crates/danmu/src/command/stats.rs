@@ -1,17 +1,14 @@
 //! `danmu stats`: what a recording holds, and what it missed.
 
-use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
-use danmu_client::directory::read_gift_table;
 use danmu_sinks::Recording;
 use danmu_sinks::recording::stats::{MOST_OPTIONS, StatsOptions};
-use danmu_sinks::recording::writer::CatalogGift;
 use jiff::tz::TimeZone;
 
 use crate::exit::{Exit, Usage};
+use crate::gift_table;
 use crate::printer::Printer;
 use crate::select::Select;
 
@@ -70,7 +67,7 @@ impl Stats {
         options.zone = TimeZone::system();
         options.top = self.top.unwrap_or(if self.by == Some(By::User) { 50 } else { 10 });
         if let Some(path) = &self.gift_table {
-            options.gifts = gift_table(path)?;
+            options.gifts = gift_table::read(path)?;
         }
         let counted = Recording::open(&self.recording)?.stats_with(&options)?;
         match (self.json, self.by) {
@@ -86,27 +83,4 @@ impl Stats {
         }
         Ok(Exit::Done)
     }
-}
-
-fn gift_table(path: &Path) -> anyhow::Result<Vec<CatalogGift>> {
-    /// Far larger than any; what is not a table at all is not read whole.
-    const MOST_BYTES: u64 = 64 << 20;
-    let reading = || format!("the gift table {} cannot be read", path.display());
-    if fs::metadata(path).with_context(reading)?.len() > MOST_BYTES {
-        bail!("{} is no gift table: it is larger than any", path.display());
-    }
-    let text = fs::read_to_string(path).with_context(reading)?;
-    let Some(gifts) = read_gift_table(&text) else {
-        bail!(
-            "{} is no gift table: it has no gift by number, as {{\"20004\": {{\"name\": …, \"pc\": fen}}}}",
-            path.display()
-        );
-    };
-    let known = gifts.into_iter().map(|gift| CatalogGift {
-        kind: gift.kind,
-        id: gift.id,
-        name: Some(gift.name),
-        price_fen: gift.price_fen,
-    });
-    Ok(known.collect())
 }

@@ -4,7 +4,7 @@ use danmu_proto::RoomId;
 use danmu_sinks::recording::highlights::{Highlight, HighlightOptions};
 use danmu_sinks::recording::ledger::Coverage;
 use danmu_sinks::recording::stats::{Stats, StatsOptions};
-use danmu_sinks::recording::writer::RoomState;
+use danmu_sinks::recording::writer::{CatalogGift, RoomState};
 use danmu_sinks::{Filter, Gap, Recording, Types};
 use jiff::tz::TimeZone;
 
@@ -40,11 +40,17 @@ const WORDS: usize = 140;
 impl Facts {
     /// Reads a recording, three times: to count, to find highlights, and for the words. Memory grows with people and
     /// words, and not with messages.
-    pub(super) fn read(recording: &Recording, filter: &Filter, zone: TimeZone) -> anyhow::Result<Self> {
+    pub(super) fn read(
+        recording: &Recording,
+        filter: &Filter,
+        gifts: Vec<CatalogGift>,
+        zone: TimeZone,
+    ) -> anyhow::Result<Self> {
         let mut options = StatsOptions::default();
         options.filter = filter.clone();
         options.zone = zone.clone();
         options.top = TOP;
+        options.gifts = gifts;
         let stats = recording.stats_with(&options)?;
 
         let mut options = HighlightOptions::default();
