@@ -48,7 +48,7 @@ pub struct Config {
     /// How many connections are opened a second at most, over all rooms of a [`Rooms`](crate::Rooms), evenly spaced and
     /// fairly shared by the hosts. Default 50.
     pub connects_per_second: u32,
-    /// How many bytes of events may wait for a subscriber. Default 16 MiB.
+    /// How many bytes of events may wait for a subscriber; of one room, at most half of that. Default 16 MiB.
     pub queue_bytes: usize,
     /// How many bytes each room may take to remember what was heard lately, so that it is passed on once: see
     /// [`standby`](crate::standby). Only rooms that talk take any. Default 8 MiB.

@@ -91,11 +91,11 @@ impl Outlet {
     }
 
     pub(crate) fn has_room(&self) -> bool {
-        self.hub.has_room()
+        self.hub.has_room(self.room)
     }
 
     pub(crate) async fn room(&self) {
-        self.hub.room().await;
+        self.hub.room(self.room).await;
     }
 
     pub(crate) fn lost(&self, link: LinkId, ended: &Ended) {

@@ -7,18 +7,25 @@
 //!
 //! Links look for room before they read, so a queue holds more than its limit by what one read gave and by the few small
 //! events that tell what happens to links. With several threads it is one read each.
+//!
+//! Rooms share a queue, and none starves the others: what waits of one room may take as much as is left free beside all
+//! that waits. So one that floods fills half of a queue, two fill a third each, and a quiet one always finds room.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use danmu_proto::RoomId;
 use futures_core::Stream;
 use tokio::sync::Notify;
 
 use crate::event::Event;
+
+/// After how much of a queue was read, as a part of its limit, it is looked who may go on.
+const LOOK: usize = 16;
 
 /// What happens when a subscriber does not keep up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,9 +46,9 @@ pub(crate) struct Hub {
 /// Whether there is room in all queues that must not lose anything.
 #[derive(Debug, Default)]
 struct Room {
-    /// How many of them have none.
-    full: AtomicUsize,
-    /// Told when there is room in one that had none.
+    /// How many of them are half full, or have stopped a room: while none is, there is room for all.
+    tight: AtomicUsize,
+    /// Told when a room that was stopped may go on.
     told: Notify,
 }
 
@@ -68,17 +75,19 @@ impl Hub {
         }
     }
 
-    /// Whether every subscriber that must not lose anything can take more.
-    pub(crate) fn has_room(&self) -> bool {
-        self.room.full.load(Ordering::SeqCst) == 0
+    /// Whether every subscriber that must not lose anything can take more of this room. If not, the room is stopped until
+    /// [`Hub::room`] says otherwise.
+    pub(crate) fn has_room(&self, of: RoomId) -> bool {
+        self.room.tight.load(Ordering::SeqCst) == 0
+            || self.queues().iter().filter_map(Weak::upgrade).all(|queue| queue.has_room(of))
     }
 
     /// Waits until [`Hub::has_room`].
-    pub(crate) async fn room(&self) {
+    pub(crate) async fn room(&self, of: RoomId) {
         loop {
             let mut told = std::pin::pin!(self.room.told.notified());
             told.as_mut().enable();
-            if self.has_room() {
+            if self.has_room(of) {
                 return;
             }
             told.await;
@@ -114,8 +123,15 @@ struct Queue {
 struct State {
     events: VecDeque<Event>,
     bytes: usize,
-    /// Set when the limit is reached, taken back at half of it, so that links do not stop and go for every event.
-    full: bool,
+    /// How much of it is of which room. Only where nothing may be lost.
+    shares: HashMap<RoomId, usize>,
+    /// Rooms that had more than was left free. They go on once it is less than half of that, lest they stop and go for
+    /// every event.
+    stopped: HashSet<RoomId>,
+    /// Bytes that were read since it was looked who may go on.
+    read: usize,
+    /// Whether this queue counts as [`Room::tight`].
+    tight: bool,
     lagged: u64,
     /// Nothing more will be put in.
     ended: bool,
@@ -131,13 +147,16 @@ impl Queue {
             return;
         }
         state.bytes += event.size_bytes();
-        state.events.push_back(event);
-        if state.bytes >= self.limit_bytes {
-            match self.overflow {
-                Overflow::Wait => self.set_full(&mut state, true),
-                Overflow::DropOldest => state.drop_oldest(self.limit_bytes),
-            }
+        if self.overflow == Overflow::Wait
+            && let Some(room) = event.room()
+        {
+            *state.shares.entry(room).or_default() += event.size_bytes();
         }
+        state.events.push_back(event);
+        if self.overflow == Overflow::DropOldest {
+            state.drop_oldest(self.limit_bytes);
+        }
+        self.tighten(&mut state);
         self.wake(state);
     }
 
@@ -146,22 +165,62 @@ impl Queue {
             return Some(Event::Lagged(std::mem::take(&mut state.lagged)));
         }
         let event = state.events.pop_front()?;
-        state.bytes -= event.size_bytes();
-        if state.bytes <= self.limit_bytes / 2 {
-            self.set_full(state, false);
+        let bytes = event.size_bytes();
+        state.bytes -= bytes;
+        state.read += bytes;
+        if let Some(room) = event.room()
+            && let Some(share) = state.shares.get_mut(&room)
+        {
+            *share -= bytes;
+            if *share == 0 {
+                state.shares.remove(&room);
+            }
+        }
+        if state.read >= self.limit_bytes / LOOK || state.events.is_empty() {
+            self.let_go(state);
         }
         Some(event)
     }
 
-    fn set_full(&self, state: &mut State, full: bool) {
-        match (std::mem::replace(&mut state.full, full), full) {
-            (false, true) => {
-                self.room.full.fetch_add(1, Ordering::SeqCst);
-            }
-            (true, false) => {
-                self.room.full.fetch_sub(1, Ordering::SeqCst);
-                self.room.told.notify_waiters();
-            }
+    /// Whether the room may put in more.
+    fn has_room(&self, of: RoomId) -> bool {
+        if self.overflow != Overflow::Wait {
+            return true;
+        }
+        let mut state = self.lock();
+        if state.unsubscribed {
+            return true;
+        }
+        let has_room = !state.stopped.contains(&of) && state.share(of) < self.limit_bytes.saturating_sub(state.bytes);
+        if !has_room {
+            state.stopped.insert(of);
+            self.tighten(&mut state);
+        }
+        has_room
+    }
+
+    /// Lets rooms go on that have little here by now.
+    fn let_go(&self, state: &mut State) {
+        state.read = 0;
+        let stopped = state.stopped.len();
+        let most = self.limit_bytes.saturating_sub(state.bytes) / 2;
+        let State { stopped: rooms, shares, bytes, .. } = state;
+        rooms.retain(|room| *bytes > self.limit_bytes || shares.get(room).is_some_and(|&share| share > most));
+        let went = state.stopped.len() < stopped;
+        self.tighten(state);
+        if went {
+            self.room.told.notify_waiters();
+        }
+    }
+
+    /// Notes whether everyone has room without looking.
+    fn tighten(&self, state: &mut State) {
+        let tight = self.overflow == Overflow::Wait
+            && !state.unsubscribed
+            && (state.bytes >= self.limit_bytes / 2 || !state.stopped.is_empty());
+        match (std::mem::replace(&mut state.tight, tight), tight) {
+            (false, true) => _ = self.room.tight.fetch_add(1, Ordering::SeqCst),
+            (true, false) => _ = self.room.tight.fetch_sub(1, Ordering::SeqCst),
             _ => {}
         }
     }
@@ -181,6 +240,10 @@ impl Queue {
 }
 
 impl State {
+    fn share(&self, of: RoomId) -> usize {
+        self.shares.get(&of).copied().unwrap_or(0)
+    }
+
     /// Takes messages out, oldest first, until the rest fits. Other events are few and stay, unless they alone are too
     /// much.
     fn drop_oldest(&mut self, limit_bytes: usize) {
@@ -273,7 +336,9 @@ impl Drop for Events {
         let mut state = self.queue.lock();
         state.unsubscribed = true;
         state.events = VecDeque::new();
-        self.queue.set_full(&mut state, false);
+        self.queue.tighten(&mut state);
+        drop(state);
+        self.queue.room.told.notify_waiters();
     }
 }
 
@@ -328,7 +393,7 @@ mod tests {
         hub.offer(&Event::Lagged(0)); // any event that is no message: it stays
         for i in 9..100 {
             hub.offer(&records(&(i % 10).to_string()));
-            assert!(hub.has_room(), "a viewer never stops the links");
+            assert!(hub.has_room(room(1)), "a viewer never stops the links");
             assert!(viewer.queue.lock().bytes <= limit);
         }
         let Ok(Event::Lagged(lost)) = viewer.wait(SOON) else { panic!("not told") };
@@ -365,20 +430,78 @@ mod tests {
         assert!(matches!(first, Ok(Event::Records(_))) && end.unwrap_err() == NoEvent::Ended);
     }
 
+    fn room(number: u64) -> RoomId {
+        RoomId::new(number).unwrap()
+    }
+
+    fn of_room(number: u64) -> Event {
+        let mut batch = Batch::new();
+        batch.push(b"0", false);
+        Event::Records(batch.freeze(room(number), LinkId(1), 0))
+    }
+
     #[test]
     fn a_recorder_that_does_not_read_loses_nothing_and_stops_the_links() {
         let hub = Hub::default();
-        let limit = records("0").size_bytes() * 10;
+        let limit = records("0").size_bytes() * 20;
         let mut recorder = hub.subscribe(Overflow::Wait, limit);
         for i in 0..20 {
-            assert_eq!(hub.has_room(), i < 10, "at {i}");
+            assert_eq!(hub.has_room(room(1)), i < 10, "at {i}");
             hub.offer(&records("0"));
         }
-        for left in (5..20).rev() {
-            assert!(!hub.has_room(), "no room before the queue is half empty: {left} left");
+        let mut left = 20;
+        while !hub.has_room(room(1)) {
             recorder.wait(SOON).unwrap();
+            left -= 1;
         }
-        assert!(hub.has_room());
+        assert!((4..=6).contains(&left), "room at {left} left");
+    }
+
+    #[test]
+    fn a_room_that_floods_leaves_room_for_the_quiet_ones() {
+        let hub = Hub::default();
+        let limit = of_room(1).size_bytes() * 100;
+        let recorder = hub.subscribe(Overflow::Wait, limit);
+        let fill =
+            |number| (0..1000).take_while(|_| hub.has_room(room(number))).map(|_| hub.offer(&of_room(number))).count();
+        assert_eq!(fill(1), 50, "one has half");
+        assert_eq!(fill(2), 25, "the next has half of the rest");
+        for quiet in 3..15 {
+            assert!(hub.has_room(room(quiet)));
+            hub.offer(&of_room(quiet));
+        }
+        assert!(!hub.has_room(room(1)) && !hub.has_room(room(2)));
+        assert!(recorder.queue.lock().bytes <= limit);
+    }
+
+    #[test]
+    fn whoever_talks_how_much_the_queue_is_bounded_and_every_room_gets_its_turn() {
+        let mut rng = fastrand::Rng::with_seed(5);
+        let hub = Hub::default();
+        let batch = of_room(1).size_bytes();
+        let limit = batch * 64;
+        let mut recorder = hub.subscribe(Overflow::Wait, limit);
+        let mut waits = [0; 200];
+        let mut longest = 0;
+        for _ in 0..20_000 {
+            // Twice as much is offered as is read, and most of it by the first few.
+            for _ in 0..2 {
+                let number = if rng.bool() { rng.u64(1..4) } else { rng.u64(1..200) };
+                if hub.has_room(room(number)) {
+                    hub.offer(&of_room(number));
+                    waits[number as usize] = 0;
+                } else {
+                    waits[number as usize] += 1;
+                    longest = longest.max(waits[number as usize]);
+                }
+                assert!(recorder.queue.lock().bytes <= limit + batch);
+            }
+            let _ = recorder.wait(Duration::ZERO);
+        }
+        assert!(longest < 500, "a room was turned away {longest} times in a row");
+        while recorder.wait(Duration::ZERO).is_ok() {}
+        let state = recorder.queue.lock();
+        assert!(state.bytes == 0 && state.shares.is_empty() && state.stopped.is_empty() && !state.tight);
     }
 
     #[tokio::test(start_paused = true)]
@@ -389,7 +512,7 @@ mod tests {
             hub.offer(&records("0"));
             let waiting = tokio::spawn({
                 let hub = Arc::clone(&hub);
-                async move { hub.room().await }
+                async move { hub.room(room(1)).await }
             });
             tokio::time::sleep(SOON).await;
             assert!(!waiting.is_finished());

@@ -116,7 +116,8 @@ impl<'a> Value<'a> {
     pub(crate) fn is(self, name: &str) -> bool {
         // Nothing but these can come out of an escape or of bytes that are not UTF-8.
         let as_it_stands = !name.contains(['@', '/', char::REPLACEMENT_CHARACTER]);
-        self.raw() == name.as_bytes() || !as_it_stands && self.text() == name
+        // `a@S` on the wire is the key `a/`, and no other.
+        if as_it_stands { self.raw() == name.as_bytes() } else { self.text() == name }
     }
 
     /// Whether the whole that this is a slice of is UTF-8.

@@ -56,7 +56,7 @@ async fn accounts(room: &mut Room) -> (u64, u64) {
 fn a_subscriber_that_pauses_for_less_than_is_allowed_loses_nothing_and_heartbeats_go_on() {
     let seen = Network::built(Builder::new().tcp_capacity(64), |peer: Peer, _| floods(peer, COUNT)).run(async {
         let mut config = config();
-        config.queue_bytes = 10_000;
+        config.queue_bytes = 20_000;
         config.blocked = S(300);
         let mut room = open(config);
         joined(&mut room).await;
@@ -88,7 +88,7 @@ fn what_came_while_nothing_was_read_counts_as_missed_from_then_on() {
 fn a_subscriber_that_pauses_for_longer_loses_what_is_counted_and_no_more() {
     let seen = Network::built(Builder::new().tcp_capacity(64), |peer: Peer, _| floods(peer, COUNT)).run(async {
         let mut config = config();
-        config.queue_bytes = 10_000;
+        config.queue_bytes = 20_000;
         let mut room = open(config);
         joined(&mut room).await;
         sleep(S(30)).await;

@@ -47,6 +47,8 @@ pub struct RecorderOptions {
     pub commit_every: Duration,
     /// How many messages may wait for a commit. Default 10,000.
     pub commit_rows: u64,
+    /// How much memory messages may take that wait for a commit, as long as commits succeed. Default 4 MiB.
+    pub commit_bytes: usize,
     /// Up to how many rows [`Recorder::finish`] optimizes a recording itself. Default 1,000,000, which takes a few
     /// seconds; `danmu optimize` does it for larger ones.
     pub optimize_rows: u64,
@@ -61,6 +63,7 @@ impl Default for RecorderOptions {
             raw: true,
             commit_every: Duration::from_millis(200),
             commit_rows: 10_000,
+            commit_bytes: 4 << 20,
             optimize_rows: 1_000_000,
             max_bytes: None,
         }
@@ -512,9 +515,9 @@ impl Recorder {
         self.pending_rows
     }
 
-    /// Whether as many messages wait for a commit as may wait.
+    /// Whether as many messages wait for a commit as may wait, or as much.
     pub const fn is_full(&self) -> bool {
-        self.pending_rows >= self.options.commit_rows
+        self.pending_rows >= self.options.commit_rows || self.pending_bytes >= self.options.commit_bytes
     }
 
     /// Memory that messages which wait for a commit take.

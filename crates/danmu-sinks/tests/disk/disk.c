@@ -7,6 +7,7 @@
  *                  was last replaced, COUNT fail with ERRNO from the one numbered FIRST on; -1 means all. A write that
  *                  fails has written half. The first that fails makes the file DISK_FAULT.fired. No file, no fault.
  *   DISK_SYNC_US   a sync takes so many microseconds longer
+ *   DISK_BYTES_S   no more than so many bytes are written in a second
  *
  * The log is made of lines, and bytes after those that name a length:
  *   C path          made
@@ -35,14 +36,15 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char *paths[MOST_FDS]; /* of open files in the folder */
 static const char *folder, *fault;
 static int log_fd = -1;
-static long sync_us;
+static long sync_us, bytes_s;
 
 
 __attribute__((constructor)) static void begin(void) {
-    const char *log = getenv("DISK_LOG"), *us = getenv("DISK_SYNC_US");
+    const char *log = getenv("DISK_LOG"), *us = getenv("DISK_SYNC_US"), *pace = getenv("DISK_BYTES_S");
     folder = getenv("DISK_DIR");
     fault = getenv("DISK_FAULT");
     sync_us = us ? atol(us) : 0;
+    bytes_s = pace ? atol(pace) : 0;
     if (log) log_fd = syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
@@ -130,6 +132,7 @@ int close(int fd) {
 }
 
 static ssize_t write_at(int fd, const void *bytes, size_t len, off_t at, int moves) {
+    if (bytes_s) usleep((useconds_t)(len * 1000000 / (size_t)bytes_s));
     pthread_mutex_lock(&lock);
     int error = fails();
     size_t some = error ? len / 2 : len;
