@@ -33,7 +33,9 @@ impl Sink for Vtt<'_> {
         let Some(comment) = self.screen.shows(entry) else { return Ok(()) };
         let (before, words) = comment.words();
         let name = escaped(comment.name);
-        let line = format!("<v {name}>{before}{name}: {}</v>", escaped(&words));
+        // `-->` begins a time, wherever it stands; blanks at the end of a voice do not count.
+        let blank = if name.ends_with('-') { " " } else { "" };
+        let line = format!("<v {name}{blank}>{before}{name}: {}</v>", escaped(&words));
         self.window.push(comment.ms, line, |cue| write(&mut self.out, cue))
     }
 
