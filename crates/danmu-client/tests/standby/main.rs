@@ -325,3 +325,16 @@ fn a_batch_keeps_what_is_new_and_its_control() {
     let kept: Vec<_> = batches[1].1.payloads().map(String::from_utf8_lossy).collect();
     assert_eq!(kept, ["type@=mrkl/", "type@=dgb/n@=2/link@=2/", "type@=mrkl/"]);
 }
+
+#[test]
+fn a_message_of_a_link_that_did_not_join_is_heard_once_by_one_that_did() {
+    let now = Instant::now();
+    let mut merge = Merge::new(8 << 20);
+    let [joined, early, late, stranger] = [1, 2, 3, 4].map(LinkId);
+    join(&mut merge, &[joined]);
+    assert!(merge.news(early, now)(b""));
+    join(&mut merge, &[late]);
+    assert!(merge.news(stranger, now)(b""));
+    assert!(!merge.news(late, now)(b""));
+    assert!(!merge.news(joined, now)(b""));
+}
