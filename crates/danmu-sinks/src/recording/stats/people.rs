@@ -4,6 +4,8 @@ use std::collections::hash_map::{DefaultHasher, Entry};
 use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 
+use foldhash::fast::RandomState;
+
 use super::counts::Counts;
 
 /// Who says nothing for this long, six hours, was away and comes back.
@@ -107,10 +109,10 @@ impl Presence {
 /// Everyone.
 #[derive(Debug, Default)]
 pub(super) struct People {
-    index: HashMap<u64, u32>,
+    index: HashMap<u64, u32, RandomState>,
     all: Vec<Person>,
     /// Presence by room and person, of those who roam.
-    by_room: HashMap<(u32, u32), Presence>,
+    by_room: HashMap<(u32, u32), Presence, RandomState>,
     /// Types beyond those that [`Person::types`] has room for, by person.
     more_types: HashSet<(u32, u32)>,
 }
