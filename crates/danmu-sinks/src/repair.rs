@@ -257,4 +257,13 @@ mod tests {
         ends("xml", &format!("{whole}</i>\n"), &format!("{whole}</i>\n"), "");
         ends("xml", "<?xml version=\"1.0\"?><i", "<?xml version=\"1.0\"?>", "<i></i>\n");
     }
+
+    #[test]
+    fn what_no_crash_did_is_not_cut_off_with_all_behind_it() {
+        for odd in ["<d user=\"a\"b\">x</d>", "<!x>"] {
+            let file = format!("<i><d/>\n{odd}\n<d>y</d>\n<d>z</d>\n</i>\n");
+            let problem = xml::end(&mut Cursor::new(&file)).unwrap().unwrap_err();
+            assert!(problem.starts_with("at byte 8: ") && problem.ends_with("and more follows"), "{odd}: {problem}");
+        }
+    }
 }

@@ -44,7 +44,14 @@ pub(super) fn end(input: &mut dyn BufRead) -> io::Result<Result<End, String>> {
             Ok(Event::Text(_) | Event::Comment(_)) if outermost.is_some() && depth == 0 => {
                 at = reader.buffer_position();
             }
-            Ok(Event::Eof) | Err(Error::Syntax(_)) => break,
+            Ok(Event::Eof) => break,
+            // Other elements in what a tag swallowed, or anything behind it: no crash did that, and all of it would go.
+            Err(Error::Syntax(error)) => {
+                if buffer.windows(2).any(|two| two == b"\n<") || !reader.get_mut().fill_buf()?.is_empty() {
+                    return Ok(Err(format!("at byte {}: {error}, and more follows", reader.error_position())));
+                }
+                break;
+            }
             Ok(_) => {}
             Err(_) if limit.is_reached() => return Ok(Err("something in it has more than 4 MiB".to_owned())),
             Err(Error::IllFormed(_)) => break,
