@@ -1,6 +1,7 @@
 //! Tees: files of other formats that grow beside the recording. A thread of their own writes them, and whatever happens to
 //! it, the recording goes on.
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -52,7 +53,9 @@ fn tee(text: &str) -> Result<Tee, String> {
     if !format.grows {
         return Err(format!("{} cannot grow; those that can are {}", format.name, names()));
     }
-    if path.as_os_str().is_empty() || path.is_dir() {
+    // What is there already is never written into, so a pipe or a device would only lend its name.
+    if path.as_os_str().is_empty() || path == Path::new("-") || fs::metadata(&path).is_ok_and(|found| !found.is_file())
+    {
         return Err(format!("{text:?} names no file to write"));
     }
     Ok(Tee { format, path })

@@ -47,6 +47,14 @@ fn a_tee_has_what_the_recording_has_split_or_not_and_never_writes_into_a_file_th
 }
 
 #[test]
+fn a_tee_is_a_file_and_no_pipe_device_or_folder() {
+    for target in ["-", "/dev/stdout", ".", ""] {
+        let ran = run(&["record", "9999", "-o", "never.db", "--tee", &format!("jsonl:{target}")]);
+        assert!(ran.code == 2 && ran.err.contains("names no file to write"), "{target}: {}", ran.err);
+    }
+}
+
+#[test]
 fn after_a_kill_repair_makes_every_tee_whole() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
