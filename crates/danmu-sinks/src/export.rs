@@ -53,8 +53,8 @@ pub enum ExportError {
         #[source]
         source: io::Error,
     },
-    /// It would take the place of the recording.
-    #[error("{} is the recording itself; export into another file", .path.display())]
+    /// It would take the place of the recording, or of a file that belongs to it.
+    #[error("{} is of the recording itself; export into another file", .path.display())]
     Itself {
         /// The file.
         path: PathBuf,
@@ -140,7 +140,7 @@ pub fn to_file(
     let mut parts: Vec<Part> = Vec::new();
     let messages = run(recording, options, format, &mut |file| {
         let path = options.split.map_or_else(|| path.clone(), |_| split::name(path, format, file));
-        if is_same(&path, recording.path()) {
+        if is_part_of(&path, recording.path()) {
             return Err(ExportError::Itself { path });
         }
         let (part, file) = Part::begin(&path).map_err(|source| ExportError::Create { path, source })?;
@@ -280,6 +280,9 @@ impl<'a> Files<'_, 'a> {
     }
 }
 
-fn is_same(one: &Path, other: &Path) -> bool {
-    matches!((fs::canonicalize(one), fs::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
+/// Whether a path is that of a recording, or of a file that stands beside it while it is in use, such as SQLite's log.
+fn is_part_of(path: &Path, recording: &Path) -> bool {
+    let (Ok(path), Ok(recording)) = (fs::canonicalize(path), fs::canonicalize(recording)) else { return false };
+    let rest = path.as_os_str().as_encoded_bytes().strip_prefix(recording.as_os_str().as_encoded_bytes());
+    matches!(rest, Some(b"" | b"-wal" | b"-shm" | b"-journal" | b".lock"))
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -232,8 +233,12 @@ fn an_export_is_whole_or_not_there() {
     let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
     assert!(!left.iter().any(|name| name.to_string_lossy().ends_with(".part")), "{left:?}");
 
-    let error = to_file(&recording, &options, jsonl, recording.path()).unwrap_err();
-    assert!(error.to_string().ends_with("is the recording itself; export into another file"), "{error}");
+    let log = PathBuf::from(format!("{}-wal", recording.path().display()));
+    fs::write(&log, "").unwrap();
+    for path in [recording.path(), &log] {
+        let error = to_file(&recording, &options, jsonl, path).unwrap_err();
+        assert!(error.to_string().ends_with("is of the recording itself; export into another file"), "{error}");
+    }
     let error = to_file(&recording, &options, jsonl, &folder.path().join("no/such/folder.jsonl")).unwrap_err();
     assert!(error.to_string().ends_with("cannot be written"), "{error}");
 }
