@@ -166,6 +166,12 @@ pub enum ImportError {
     /// Nothing says when it was.
     #[error("it does not say when it was: say when it begins with --start")]
     NoTime,
+    /// It tells of a time that no calendar has.
+    #[error("it tells of {at_us} µs from 1970, which is no time")]
+    Never {
+        /// The time, in microseconds since the Unix epoch.
+        at_us: i64,
+    },
     /// Messages of a recording stand in the order of their time.
     #[error(
         "it begins at {}, before the end of the recording at {}: import older files first, or into a recording of \

@@ -54,15 +54,28 @@ fn the_standard_input_may_be_imported_and_what_was_exported_is() {
 }
 
 #[test]
+fn of_what_is_left_out_the_most_frequent_is_named_and_the_rest_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let odd: Vec<String> = (0..500).map(|n| format!("<a{n}/><b/>")).collect();
+    fs::write(path("odd.xml"), XML.replace("</i>", &format!("{}</i>", odd.concat()))).unwrap();
+    let said = stderr(&danmu(&["import", &path("odd.xml"), "-o", &path("odd.db")]).code(0));
+    assert!(said.contains("500 × b\n") && said.contains("491 more kinds"), "{said}");
+    assert_eq!(said.lines().count(), 12, "{said}");
+}
+
+#[test]
 fn wrong_files_and_options_get_one_line_and_leave_no_recording() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     fs::write(path("empty.xml"), "").unwrap();
     fs::write(path("hello.txt"), "hello\n").unwrap();
+    fs::write(path("quote.xml"), "<i><d p=\"1,1,25,1,1795262401,0,1,1\" user=\"a\"b\">x</d></i>").unwrap();
     fs::write(path("no-room.xml"), "<i><d p=\"1,1,25,1,1795262401,0,1,1\">x</d></i>").unwrap();
     for (file, problem) in [
         ("none.xml", "cannot open"),
-        ("empty.xml", "does not say what it is"),
+        ("empty.xml", "is empty"),
+        ("quote.xml", "breaks off at byte 3, and holds no message before that"),
         ("hello.txt", "does not say what it is"),
         ("no-room.xml", "--room"),
         (".", "Is a directory"),

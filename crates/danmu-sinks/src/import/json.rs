@@ -30,11 +30,12 @@ pub(super) fn lines<T: DeserializeOwned>(
         }
         match serde_json::from_slice(line) {
             Ok(object) => each(number, object).map_err(Stop),
-            Err(error) if error.is_eof() => {
-                broken = Some((number, error.to_string()));
+            // Or zeros, which a power cut leaves of what was not on the disk yet.
+            Err(error) if error.is_eof() || line.iter().all(|&byte| byte == 0) => {
+                broken = Some((number, problem(&error)));
                 Ok(())
             }
-            Err(error) => Err(Stop(at_line(number, error.to_string()))),
+            Err(error) => Err(Stop(at_line(number, problem(&error)))),
         }
     });
     match (done, broken) {
@@ -42,6 +43,13 @@ pub(super) fn lines<T: DeserializeOwned>(
         (Ok(()), Some((number, _))) => Ok(End::CutOff(format!("line {number} is cut off"))),
         (Ok(()), None) => Ok(End::Whole),
     }
+}
+
+/// What is wrong with a line, and in which column: the parser counts lines too, and sees but this one.
+fn problem(error: &serde_json::Error) -> String {
+    let problem = error.to_string();
+    let what = problem.rsplit_once(" at line ").map_or(&*problem, |(what, _)| what);
+    format!("{what} (column {})", error.column())
 }
 
 struct Stop(ImportError);

@@ -60,6 +60,7 @@ fn read(input: &mut dyn BufRead, take: &mut Take<'_>) -> Result<End, ImportError
     loop {
         buffer.clear();
         limit.renew();
+        let before = reader.buffer_position();
         let event = match reader.read_event_into(&mut buffer) {
             Ok(event) => event,
             _ if limit.is_reached() => {
@@ -74,7 +75,7 @@ fn read(input: &mut dyn BufRead, take: &mut Take<'_>) -> Result<End, ImportError
             Err(Error::Io(error)) => {
                 return Err(ImportError::Read(std::io::Error::new(error.kind(), error.to_string())));
             }
-            Err(error) => return Err(at(reader.error_position(), error.to_string())),
+            Err(error) => return Err(at(reader.error_position().max(before), error.to_string())),
         };
         let position = reader.buffer_position();
         match event {
@@ -140,24 +141,29 @@ impl State<'_, '_> {
                 }
                 self.depth = self.depth.saturating_sub(1);
             }
-            Event::Text(text) => self.text(&text.into_inner()),
-            Event::CData(text) => self.text(&text.into_inner()),
+            Event::Text(text) => self.text(&text.into_inner())?,
+            Event::CData(text) => self.text(&text.into_inner())?,
             Event::GeneralRef(reference) => {
                 let resolved = match reference.resolve_char_ref() {
                     Ok(Some(char)) => char.to_string(),
                     _ => named(&reference).map_or_else(|| format!("&{};", &*reference), str::to_owned),
                 };
-                self.text(&resolved);
+                self.text(&resolved)?;
             }
             _ => {}
         }
         Ok(())
     }
 
-    fn text(&mut self, text: &str) {
+    fn text(&mut self, text: &str) -> Result<(), Fault> {
         if let Some((element, _)) = &mut self.open {
             element.text.push_str(text);
+            // It may come in many pieces, with a reference between any two.
+            if element.text.len() as u64 > LONGEST {
+                return Err(Fault::Problem("a text of more than 4 MiB".to_owned()));
+            }
         }
+        Ok(())
     }
 
     fn element(&mut self, element: Element) -> Result<(), Fault> {

@@ -103,10 +103,10 @@ const UNDATED: i64 = i64::MIN;
 const STAGED: &str = "CREATE TEMP TABLE staged (
     sent_ms, type, cid, uid, name, text, level, role, medal, medal_level, medal_room, colour, noble, client, gift_kind,
     gift_id, gift_name, count, hits, price_fen, duration_s, receiver, flags, at_us INTEGER, seq INTEGER, room INTEGER,
-    payload BLOB)";
+    payload BLOB, is_after INTEGER)";
 
 const STAGE: &str = "INSERT INTO staged VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
-     ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)";
+     ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28)";
 
 /// One staged message into the recording.
 const MOVE: &str = "INSERT INTO message
@@ -160,12 +160,16 @@ impl Importer {
             (None, None) => return Ok(()),
         };
         summary.flags = summary.flags.with(Flags::IMPORTED, true).with(Flags::LOSSY, told.lossy);
-        let at_us = match told.received {
-            When::At(at_us) => at_us,
-            When::After(us) => self.begins_us().ok_or(ImportError::NoTime)?.saturating_add(us),
+        let (at_us, is_after) = match told.received {
+            When::At(at_us) => (at_us, false),
+            When::After(us) => match self.begins_us() {
+                Some(begins_us) => (begins_us.saturating_add(us), false),
+                // A later message may say it.
+                None => (us, true),
+            },
             When::Unknown => {
                 self.told.undated += 1;
-                self.told.sent.next(summary.sent_ms).unwrap_or(UNDATED)
+                (self.told.sent.next(summary.sent_ms).unwrap_or(UNDATED), false)
             }
         };
         self.told.messages += 1;
@@ -175,6 +179,7 @@ impl Importer {
         stage.raw_bind_parameter(row::MADE + 2, told.seq)?;
         stage.raw_bind_parameter(row::MADE + 3, room.as_i64())?;
         stage.raw_bind_parameter(row::MADE + 4, &payload)?;
+        stage.raw_bind_parameter(row::MADE + 5, is_after)?;
         stage.raw_execute()?;
         Ok(())
     }
@@ -199,7 +204,14 @@ impl Importer {
         if self.told.messages == 0 {
             return Err(ImportError::Nothing);
         }
-        let first_us = self.options.start_us.or(self.told.sent.first_us()).or(self.told.begins_us);
+        let begins_us = self.begins_us();
+        let dated = self.conn.execute("UPDATE staged SET at_us = at_us + ?1 WHERE is_after", [begins_us])?;
+        if dated > 0 && begins_us.is_none() {
+            return Err(ImportError::NoTime);
+        }
+        // Not behind those that were sent later: they keep their place in the file.
+        let sent_us = self.told.sent.first_us();
+        let first_us = [self.options.start_us, sent_us].into_iter().flatten().min().or(self.told.begins_us);
         let dated = self.conn.execute("UPDATE staged SET at_us = ?1 WHERE at_us = ?2", (first_us, UNDATED))?;
         if dated > 0 && first_us.is_none() {
             return Err(ImportError::NoTime);
@@ -214,6 +226,10 @@ impl Importer {
         let (from_us, to_us): (i64, i64) =
             tx.query_row("SELECT min(at_us), max(at_us) FROM staged", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let begins_us = self.begins_us().map_or(from_us, |begins_us| begins_us.min(from_us));
+        let calendar = jiff::Timestamp::MIN.as_microsecond()..=jiff::Timestamp::MAX.as_microsecond();
+        if let Some(&at_us) = [begins_us, to_us].iter().find(|at_us| !calendar.contains(at_us)) {
+            return Err(ImportError::Never { at_us });
+        }
         let begun = begin::begin_in(tx, &self.options.version, begins_us)?;
         if from_us < begun.received_us {
             return Err(ImportError::Older { begins_us: from_us, ends_us: begun.received_us });

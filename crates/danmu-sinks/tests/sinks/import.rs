@@ -244,6 +244,33 @@ fn xml_of_biliup_rust_srec_and_the_pc_client_is_read_too() {
 }
 
 #[test]
+fn what_comes_before_the_file_says_when_it_begins_is_dated_too() {
+    let (_folder, path) = folder();
+    let file = concat!(
+        r#"<i><gift ts="0.5" user="甲" uid="1" giftname="花" giftcount="1" price="0"/><sc ts="1" price="30" time="60">二</sc>"#,
+        r#"<d p="2.0,1,25,16777215,1795262402,0,0,1" user="甲" uid="0">一</d></i>"#,
+    );
+    let mut options = ImportOptions::default();
+    options.room = Some(room(7));
+    import_with(options, file.as_bytes(), &path).unwrap();
+    let rows = all(&Recording::open(&path).unwrap());
+    assert_eq!(rows.iter().map(|row| (row.received_us - NOON) / 1000).collect::<Vec<_>>(), [500, 1000, 2000]);
+    assert_eq!(rows[2].summary.user, None, "0 is nobody's number");
+}
+
+#[test]
+fn payloads_keep_their_order_also_if_they_were_sent_before_the_time_that_is_said() {
+    let (_folder, path) = folder();
+    let sent = NOON / 1000;
+    let file: Vec<String> =
+        (0..3).map(|n| format!("type@=chatmsg/rid@=7/txt@={n}/cst@={}/\n", sent + 1000 * n)).collect();
+    let mut options = ImportOptions::default();
+    options.start_us = Some(NOON + 3600 * SECOND);
+    import_with(options, file.concat().as_bytes(), &path).unwrap();
+    assert_eq!(texts(&all(&Recording::open(&path).unwrap())), ["0", "1", "2"]);
+}
+
+#[test]
 fn a_file_that_a_crash_cut_off_is_imported_up_to_there() {
     let (folder, path) = folder();
     let whole = XML.find("<sc").unwrap();
@@ -261,6 +288,9 @@ fn a_file_that_a_crash_cut_off_is_imported_up_to_there() {
     let (_, how) =
         import_with(ImportOptions::default(), &lines[..lines.len() - 20], &folder.path().join("j.db")).unwrap();
     assert!(matches!(how, End::CutOff(how) if how.contains("line")));
+    let zeros = [&lines[..], &[0; 512]].concat();
+    let (_, how) = import_with(ImportOptions::default(), &zeros, &folder.path().join("z.db")).unwrap();
+    assert!(matches!(how, End::CutOff(_)), "a power cut");
 }
 
 #[test]
@@ -272,8 +302,11 @@ fn what_is_wrong_is_named_and_leaves_everything_as_it_was() {
     let huge = format!("<i><d p=\"1,1,25,1,1,0,1,1\" user=\"{}\">x</d></i>", "x".repeat(9 << 20));
     let bomb = "<!DOCTYPE i [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;\">]>\
                 <i><BililiveRecorderRecordInfo roomid=\"9999\"/><d p=\"x\">&b;</d></i>";
-    let cases: [(&str, &str); 9] = [
-        ("{\"v\":1,\"room\":1}\nnonsense\n{\"v\":1}\n", "line 2"),
+    let pieces = format!("<i><d p=\"1,1,25,1,1,0,1,1\">{}</d></i>", format!("{}&amp;", "x".repeat(4096)).repeat(1200));
+    let never = "<i><BililiveRecorderRecordInfo roomid=\"9999\" start_time=\"2026-11-21T20:00:00+08:00\"/>\
+                 <d p=\"1e300,1,25,1,1795262401,0,1,1\">x</d></i>";
+    let cases: [(&str, &str); 11] = [
+        ("{\"v\":1,\"room\":1}\nnonsense\n{\"v\":1}\n", "line 2: expected ident (column 2)"),
         ("{\"v\":2,\"type\":\"chatmsg\"}\n", "schema is version 2"),
         ("{\"v\":1,\"type\":\"chatmsg\",\"received_at\":\"yesterday\"}\n", "line 1"),
         ("{\"v\":1,\"room\":9999,\"type\":\"loginres\"}\n", "no message"),
@@ -284,6 +317,8 @@ fn what_is_wrong_is_named_and_leaves_everything_as_it_was() {
             "older files first",
         ),
         (&huge, "more than 4 MiB"),
+        (&pieces, "more than 4 MiB"),
+        (never, "which is no time"),
         (bomb, "says no time"),
     ];
     for (file, problem) in cases {

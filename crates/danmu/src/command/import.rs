@@ -1,12 +1,13 @@
 //! `danmu import`: archives of other programs, and files of ours, into a recording.
 
+use std::cmp::Reverse;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use danmu_client::RoomId;
-use danmu_sinks::import::{DIALECTS, Dialect, End, ImportOptions, Imported, Importer};
+use danmu_sinks::import::{DIALECTS, Dialect, End, ImportError, ImportOptions, Imported, Importer};
 use jiff::Timestamp;
 
 use crate::exit::Exit;
@@ -75,6 +76,9 @@ impl Import {
             Some(format) => Some(format),
             None => Dialect::by_beginning(&mut input).with_context(|| format!("cannot read {name}"))?,
         };
+        if input.fill_buf().is_ok_and(<[u8]>::is_empty) {
+            bail!("{name} is empty");
+        }
         let Some(dialect) = found else {
             bail!("{name} does not say what it is; use --format: {}", names());
         };
@@ -84,10 +88,15 @@ impl Import {
         let source = format!("import:{}", file.file_name().unwrap_or(file.as_os_str()).display());
         let mut importer = Importer::open(&self.output, &source, options)?;
         let end = (dialect.read)(&mut *input, &mut |item| importer.take(item)).with_context(|| name.clone())?;
-        let imported = importer.finish().with_context(|| name)?;
-        Ok((imported, end))
+        match (importer.finish(), end) {
+            (Err(ImportError::Nothing), End::CutOff(how)) => bail!("{name}: {how}, and holds no message before that"),
+            (imported, end) => Ok((imported.with_context(|| name)?, end)),
+        }
     }
 }
+
+/// So many kinds of things that were left out are named.
+const MOST_UNKNOWN: usize = 10;
 
 fn report(printer: &mut Printer, file: &Path, imported: &Imported) {
     let Imported { messages, from_us, to_us, undated, .. } = *imported;
@@ -95,7 +104,12 @@ fn report(printer: &mut Printer, file: &Path, imported: &Imported) {
     if undated > 0 {
         printer.note(format_args!("{undated} of them by when they, or those before them, were sent"));
     }
-    for (name, count) in &imported.unknown {
+    let mut unknown: Vec<_> = imported.unknown.iter().collect();
+    unknown.sort_by_key(|&(_, count)| Reverse(count));
+    for (name, count) in unknown.iter().take(MOST_UNKNOWN) {
         printer.note(format_args!("left out, with no place in a recording: {count} × {}", safe(name)));
+    }
+    if let Some(more @ 1..) = unknown.len().checked_sub(MOST_UNKNOWN) {
+        printer.note(format_args!("left out too: {more} more kinds of things"));
     }
 }

@@ -81,8 +81,8 @@ impl Element {
         let seconds = if version_2 { time / 1000.0 } else { time };
         let sent_ms = self.number(&["timestamp"]).or_else(|| sent?.parse().ok()).and_then(milliseconds);
         // A hash of an account number is none; a plain number of more than a hash's digits, or with the attribute, is.
-        let user: Option<u64> =
-            self.number(&["uid"]).or_else(|| user?.parse().ok().filter(|_| user.is_some_and(|user| user.len() != 8)));
+        let plain = || user?.parse().ok().filter(|&number| number > 0 && user.is_some_and(|user| user.len() != 8));
+        let user = self.user().or_else(plain);
         let code = colour.and_then(|colour| colour.parse().ok()).and_then(code_of);
         let payload = optional(begin("chatmsg", room), "uid", user);
         let payload = optional(payload, "nn", self.get(&["user", "username"]));
@@ -93,7 +93,7 @@ impl Element {
         let payload = payload.pair("if", 1);
         Ok(Event {
             seq: number.and_then(|number| number.parse().ok()),
-            after_us: Some((seconds * 1e6).round() as i64),
+            after_us: Some(micros(seconds)),
             sent_ms,
             payload: payload.finish().into_bytes(),
             gift: None,
@@ -155,8 +155,13 @@ impl Element {
     /// Microseconds after the file begins, and when it was sent in milliseconds since the Unix epoch.
     fn when(&self) -> (Option<i64>, Option<i64>) {
         let seconds: Option<f64> = self.number(&["ts"]);
-        (seconds.map(|seconds| (seconds * 1e6).round() as i64), self.number(&["timestamp"]).and_then(milliseconds))
+        (seconds.map(micros), self.number(&["timestamp"]).and_then(milliseconds))
     }
+}
+
+/// Seconds in microseconds, so that they can be added to a time.
+fn micros(seconds: f64) -> i64 {
+    (seconds * 1e6).round().clamp(-1e18, 1e18) as i64
 }
 
 fn begin(kind: &str, room: Option<RoomId>) -> Writer {
@@ -170,12 +175,12 @@ fn optional(payload: Writer, key: &str, value: Option<impl std::fmt::Display>) -
     }
 }
 
-/// Programs write seconds or milliseconds: nothing was sent before 2001, and nothing in milliseconds before 1973.
+/// Programs write seconds or milliseconds: nothing in milliseconds was sent before 1973, and nothing will be after 5138.
 fn milliseconds(time: i64) -> Option<i64> {
     match time {
-        ..=0 => None,
         1..100_000_000_000 => Some(time * 1000),
-        _ => Some(time),
+        100_000_000_000..100_000_000_000_000 => Some(time),
+        _ => None,
     }
 }
 
