@@ -28,6 +28,10 @@ pub(crate) struct Watch {
     raw_text: RawText,
 }
 
+/// How much may wait to be shown: what waits longer than this takes to print is no news to people, and programs that
+/// read slowly make the links wait.
+const QUEUE_BYTES: usize = 2 << 20;
+
 impl Watch {
     /// Runs until it is stopped.
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
@@ -35,7 +39,9 @@ impl Watch {
         let stop = Stop::on_signals().context("cannot listen for signals")?;
         let capture = self.capture;
         let Some(wanted) = capture.wanted(&stop, printer)? else { return Ok(Exit::Done) };
-        let mut rooms = Rooms::start(capture.config()?, 1).context("cannot start the network thread")?;
+        let mut config = capture.config()?;
+        config.queue_bytes = QUEUE_BYTES;
+        let mut rooms = Rooms::start(config, 1).context("cannot start the network thread")?;
         // Programs want every message, and people the newest.
         let overflow = if self.json { Overflow::Wait } else { Overflow::DropOldest };
         let mut events = rooms.subscribe(overflow);
