@@ -64,6 +64,37 @@ fn of_what_is_left_out_the_most_frequent_is_named_and_the_rest_counted() {
     assert_eq!(said.lines().count(), 12, "{said}");
 }
 
+/// Needs a signal, and a file that is read for long enough to meet it: one that never ends.
+#[cfg(unix)]
+#[test]
+fn an_import_that_is_interrupted_leaves_nothing() {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+
+    let folder = tempfile::tempdir().unwrap();
+    let mut import = Command::new(assert_cmd::cargo::cargo_bin("danmu"))
+        .args(["import", "-", "-o"])
+        .arg(folder.path().join("new.db"))
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = import.stdin.take().unwrap();
+    input.write_all(XML.as_bytes()).unwrap();
+    while !folder.path().join("new.db").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let killed = Command::new("kill").args(["-INT", &import.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    // It notices with the next bytes; it may have gone before it has all of them.
+    while input.write_all(&[b' '; 4096]).is_ok() {}
+    let output = import.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(said.trim(), "error: interrupted: nothing of the standard input was imported");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "no recording, no lock");
+}
+
 #[test]
 fn wrong_files_and_options_get_one_line_and_leave_no_recording() {
     let folder = tempfile::tempdir().unwrap();

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -10,9 +10,11 @@ use danmu_client::RoomId;
 use danmu_sinks::import::{DIALECTS, Dialect, End, ImportError, ImportOptions, Imported, Importer};
 use jiff::Timestamp;
 
+use crate::bar::Bar;
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::select::{show, time};
+use crate::signal::Stop;
 use crate::text::safe;
 
 /// Put files of other programs, or of danmu, into a recording
@@ -50,8 +52,12 @@ impl Import {
     /// Imports one file after the other.
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let mut exit = Exit::Done;
+        let stop = Stop::on_signals().context("signals cannot be listened for")?;
         for file in &self.files {
-            let (imported, end) = self.file(file)?;
+            let bar = printer.bar("KiB");
+            let done = self.file(file, &stop, &bar);
+            bar.clear();
+            let (imported, end) = done?;
             report(printer, file, &imported);
             if let End::CutOff(how) = end {
                 printer.warn(format_args!("{}: {how}: what was whole before that is imported", file.display()));
@@ -61,17 +67,17 @@ impl Import {
         Ok(exit)
     }
 
-    fn file(&self, file: &Path) -> anyhow::Result<(Imported, End)> {
+    fn file(&self, file: &Path, stop: &Stop, bar: &Bar) -> anyhow::Result<(Imported, End)> {
         let is_stdin = file == Path::new("-");
         let name = if is_stdin { "the standard input".to_owned() } else { file.display().to_string() };
-        let mut input: Box<dyn BufRead> = if is_stdin {
-            Box::new(io::stdin().lock())
+        let (input, bytes): (Box<dyn BufRead>, _) = if is_stdin {
+            (Box::new(io::stdin().lock()), 0)
         } else {
-            Box::new(BufReader::with_capacity(
-                1 << 16,
-                File::open(file).with_context(|| format!("cannot open {name}"))?,
-            ))
+            let file = File::open(file).with_context(|| format!("cannot open {name}"))?;
+            let bytes = file.metadata().map_or(0, |found| found.len());
+            (Box::new(BufReader::with_capacity(1 << 16, file)), bytes)
         };
+        let mut input = Watched { input, stop, bar, done: 0, bytes };
         let found = match self.format {
             Some(format) => Some(format),
             None => Dialect::by_beginning(&mut input).with_context(|| format!("cannot read {name}"))?,
@@ -87,11 +93,50 @@ impl Import {
         options.start_us = self.start.map(Timestamp::as_microsecond);
         let source = format!("import:{}", file.file_name().unwrap_or(file.as_os_str()).display());
         let mut importer = Importer::open(&self.output, &source, options)?;
-        let end = (dialect.read)(&mut *input, &mut |item| importer.take(item)).with_context(|| name.clone())?;
+        let read = (dialect.read)(&mut input, &mut |item| importer.take(item));
+        if stop.asked() {
+            bail!("interrupted: nothing of {name} was imported");
+        }
+        let end = read.with_context(|| name.clone())?;
         match (importer.finish(), end) {
             (Err(ImportError::Nothing), End::CutOff(how)) => bail!("{name}: {how}, and holds no message before that"),
             (imported, end) => Ok((imported.with_context(|| name)?, end)),
         }
+    }
+}
+
+/// A file that is read on as long as the user wants, who sees how far it is.
+struct Watched<'a> {
+    input: Box<dyn BufRead>,
+    stop: &'a Stop,
+    bar: &'a Bar,
+    /// Bytes that were read, and all that there are; 0 if nobody knows.
+    done: u64,
+    bytes: u64,
+}
+
+impl BufRead for Watched<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        let bytes = self.input.fill_buf()?;
+        // Not the kind that has readers try again.
+        if self.stop.asked() { Err(io::Error::other("interrupted")) } else { Ok(bytes) }
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.input.consume(bytes);
+        let before = self.done;
+        self.done += bytes as u64;
+        if self.bytes > 0 && before >> 20 != self.done >> 20 {
+            self.bar.tell(self.done >> 10, self.bytes >> 10);
+        }
+    }
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let read = self.fill_buf()?.read(out)?;
+        self.consume(read);
+        Ok(read)
     }
 }
 
