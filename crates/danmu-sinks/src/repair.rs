@@ -103,9 +103,18 @@ pub fn can_repair(format: &str) -> bool {
 pub fn repair(path: &Path, format: &str) -> Result<Repaired, RepairError> {
     let Some(find) = find(format) else { return Err(RepairError::OnePiece { format: format.to_owned() }) };
     let failed = |source| RepairError::Io { path: path.to_owned(), source };
-    let length = fs::metadata(path).map_err(failed)?.len();
+    let broken = |problem: String| RepairError::Broken { path: path.to_owned(), problem };
+    let found = fs::metadata(path).map_err(failed)?;
+    if !found.is_file() {
+        return Err(broken("it is no file".to_owned()));
+    }
+    let length = found.len();
     let end = find(&mut BufReader::new(File::open(path).map_err(failed)?)).map_err(failed)?;
-    let End { at, add } = end.map_err(|problem| RepairError::Broken { path: path.to_owned(), problem })?;
+    let End { at, add } = end.map_err(broken)?;
+    // It may be of another format, or no such file at all.
+    if at == 0 && length > 0 {
+        return Err(broken(format!("nothing in it is whole {format}, and all of it would go")));
+    }
     let repaired = Repaired { kept: at, cut: length - at, added: add.len() as u64 };
     if !repaired.was_whole() {
         write_end(path, at, &add).map_err(failed)?;
@@ -265,5 +274,18 @@ mod tests {
             let problem = xml::end(&mut Cursor::new(&file)).unwrap().unwrap_err();
             assert!(problem.starts_with("at byte 8: ") && problem.ends_with("and more follows"), "{odd}: {problem}");
         }
+    }
+
+    #[test]
+    fn a_file_of_which_nothing_would_stay_is_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        for format in ["txt", "csv", "xml", "srt", "packets"] {
+            let path = folder.path().join("notes");
+            fs::write(&path, "a line without end").unwrap();
+            let error = repair(&path, format).unwrap_err();
+            assert!(matches!(error, RepairError::Broken { .. }), "{format}: {error}");
+            assert_eq!(fs::read(&path).unwrap(), b"a line without end", "{format}");
+        }
+        assert!(matches!(repair(folder.path(), "txt"), Err(RepairError::Broken { .. })), "a folder");
     }
 }
