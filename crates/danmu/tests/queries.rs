@@ -238,6 +238,8 @@ fn search_composes() {
         .output()
         .unwrap();
     assert!(head.status.success() && head.stderr.is_empty(), "{}", String::from_utf8_lossy(&head.stderr));
+    let none = run(&["search", &db, "很多", "--limit", "0"]);
+    assert!(none.out.is_empty() && none.err.contains("there are more"), "{}", none.err);
     for (arguments, problem) in [
         (vec!["--match", "("], "is no regular expression"),
         (vec!["--match", "(((a{100}){100}){100})"], "is no regular expression"),
@@ -315,6 +317,14 @@ fn stats_make_a_table_of_hours_rooms_types_or_people() {
         assert_eq!(lines.iter().map(|line| line["messages"].as_u64().unwrap()).sum::<u64>(), 11, "{by}");
     }
     assert_eq!(run(&["stats", &db, "--by", "user", "--top", "2"]).out.lines().count(), 3);
+    for (arguments, problem) in [
+        (&["--by", "hour", "--vote", "1"][..], "cannot be used with"),
+        (&["--vote", "1,扣1"], "\"扣1\" cannot be voted for"),
+        (&["--vote", "1,"], "\"\" cannot be voted for"),
+    ] {
+        let ran = run(&[&["stats", db.as_str()], arguments].concat());
+        assert!(ran.code == 2 && ran.err.contains(problem), "{arguments:?}: {}", ran.err);
+    }
 }
 
 #[test]
@@ -344,6 +354,33 @@ fn highlights_are_a_table_json_csv_a_cut_list_and_chapters() {
     assert!(late.code == 0 && late.err.contains("before the video begins"), "{}", late.err);
     let never = run(&["highlights", &db, "--as", "vtt", "--start", "live"]);
     assert!(never.code == 1 && never.err.contains("began"), "{}", never.err);
+
+    for (arguments, problem) in [
+        (["--min-score", "nan"], "is no score"),
+        (["--min-score=-1", "--json"], "is no score"),
+        (["--video", "a\nb.mp4"], "cannot name such a file"),
+        (["--as=vtt", "--json"], "cannot be used with"),
+    ] {
+        let ran = run(&[&["highlights", db.as_str()], &arguments[..]].concat());
+        assert!(ran.code == 2 && ran.err.contains(problem), "{arguments:?}: {}", ran.err);
+    }
+}
+
+#[test]
+fn the_video_of_a_room_begins_with_the_first_message_of_that_room() {
+    let mut made = Made::new();
+    made.hears(288_016, 0, &chat(1, "早", "早").replace("9999", "288016"));
+    for second in 300..1200 {
+        let crowd = if (700..730).contains(&second) { 8 } else { u64::from(second % 4 == 0) };
+        for n in 0..crowd {
+            made.says(second, n + second as u64 * 9, "甲", &format!("五杀{n}{second}"));
+        }
+    }
+    made.commit(1200);
+    let made = made.finish(1200);
+    let of_all = run(&["highlights", &made.db(), "--as", "vtt"]).out;
+    assert!(of_all.contains("\n00:06:"), "{of_all}");
+    assert_eq!(run(&["highlights", &made.db(), "--as", "vtt", "--room", "9999"]).out, of_all);
 }
 
 #[test]

@@ -19,7 +19,7 @@ use jiff::tz::TimeZone;
 pub use self::counts::Counts;
 pub use self::people::ABSENCE_US;
 pub use self::rates::Rate;
-pub use self::votes::MOST_OPTIONS;
+pub use self::votes::{MOST_OPTIONS, indistinct};
 use super::ledger::{self, Coverage, Gap, Listened};
 use super::reader::{ReadError, Recording};
 use super::writer::CatalogGift;

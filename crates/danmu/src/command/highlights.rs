@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::bail;
-use danmu_sinks::Recording;
 use danmu_sinks::export::Start;
 use danmu_sinks::recording::highlights::{Highlight, HighlightOptions};
+use danmu_sinks::{Filter, Recording};
 use jiff::Timestamp;
 
 use crate::command::export::start;
@@ -32,13 +32,13 @@ pub(crate) struct Highlights {
     #[arg(long = "as", value_name = "FORMAT", value_enum, default_value_t)]
     format: Format,
     /// Print JSON Lines, as --as json
-    #[arg(long)]
+    #[arg(long, conflicts_with = "format")]
     json: bool,
     /// At most so many, the best
     #[arg(long, value_name = "N", default_value_t = 20)]
     limit: usize,
     /// Only those with this score or a higher one: 2.5 is worth a look, 5 is hard to miss
-    #[arg(long, value_name = "SCORE", default_value_t = 2.5)]
+    #[arg(long, value_name = "SCORE", value_parser = score, default_value = "2.5")]
     min_score: f32,
     #[command(flatten)]
     cut: Cut,
@@ -50,14 +50,14 @@ pub(crate) struct Highlights {
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "In the video")]
 struct Cut {
-    /// What is 0:00: a time, first (the first message) or live (when the stream began) [default: first]
+    /// What is 0:00: a time, first (the room's first message) or live (when its stream began) [default: first]
     #[arg(long, value_name = "TIME", value_parser = start, allow_hyphen_values = true)]
     start: Option<Start>,
     /// Clips begin so long before people talk about it
     #[arg(long, value_name = "DURATION", value_parser = lead, default_value = "15s")]
     lead: Duration,
     /// The video, as the cut list names it
-    #[arg(long, value_name = "FILE", default_value = "video.mp4")]
+    #[arg(long, value_name = "FILE", value_parser = video, default_value = "video.mp4")]
     video: String,
 }
 
@@ -84,6 +84,20 @@ fn lead(text: &str) -> Result<Duration, String> {
     if text == "0" || text == "0s" { Ok(Duration::ZERO) } else { duration::parse(text) }
 }
 
+/// Reads a score.
+fn score(text: &str) -> Result<f32, String> {
+    let score = text.parse().ok().filter(|score: &f32| score.is_finite() && *score >= 0.0);
+    score.ok_or_else(|| format!("{text:?} is no score; write a number such as 2.5"))
+}
+
+/// Reads the name of a video. In a cut list it is one line.
+fn video(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains(char::is_control) {
+        return Err("a cut list cannot name such a file; rename it".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 impl Highlights {
     /// Finds them.
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
@@ -98,10 +112,7 @@ impl Highlights {
         if is_of_one_video && highlights.windows(2).any(|pair| pair[0].room != pair[1].room) {
             bail!("{} has several rooms, and a video shows one; choose it with --room", self.recording.display());
         }
-        let first = recording.messages(&options.filter)?.next().transpose()?;
-        let first_us = first.map_or(0, |row| row.received_us);
-        let start_us = self.cut.start.unwrap_or_default().at_us(&recording, &options.filter, first_us)?;
-        let clips = self.clips(&highlights, start_us);
+        let clips = self.clips(&highlights, &recording, &options.filter)?;
         match format {
             Format::Table => print(&highlights, printer)?,
             Format::Json => printer.json(|out| files::json(out, &clips))?,
@@ -118,16 +129,29 @@ impl Highlights {
         Ok(Exit::Done)
     }
 
-    /// Where highlights lie in the video, as far as they are in it.
-    fn clips<'h>(&self, highlights: &'h [Highlight], start_us: i64) -> Vec<Clip<'h>> {
+    /// Where highlights lie in the video of their room, as far as they are in it.
+    fn clips<'h>(
+        &self,
+        highlights: &'h [Highlight],
+        recording: &Recording,
+        filter: &Filter,
+    ) -> anyhow::Result<Vec<Clip<'h>>> {
         let lead_us = i64::try_from(self.cut.lead.as_micros()).unwrap_or(i64::MAX);
-        let in_video = |us: i64| Duration::from_micros(us.saturating_sub(start_us).max(0).cast_unsigned());
-        let clips = highlights.iter().map(|highlight| Clip {
-            highlight,
-            from: in_video(highlight.from_us.saturating_sub(lead_us)),
-            to: in_video(highlight.to_us),
-        });
-        clips.filter(|clip| !clip.to.is_zero()).collect()
+        let mut clips = Vec::new();
+        for of_room in highlights.chunk_by(|one, next| one.room == next.room) {
+            let filter = Filter { rooms: vec![of_room[0].room], ..filter.clone() };
+            let first = recording.messages(&filter)?.in_pages_of(1).next().transpose()?;
+            let first_us = first.map_or(0, |row| row.received_us);
+            let start_us = self.cut.start.unwrap_or_default().at_us(recording, &filter, first_us)?;
+            let in_video = |us: i64| Duration::from_micros(us.saturating_sub(start_us).max(0).cast_unsigned());
+            clips.extend(of_room.iter().map(|highlight| Clip {
+                highlight,
+                from: in_video(highlight.from_us.saturating_sub(lead_us)),
+                to: in_video(highlight.to_us),
+            }));
+        }
+        clips.retain(|clip| !clip.to.is_zero());
+        Ok(clips)
     }
 }
 

@@ -131,8 +131,9 @@ impl Report {
                  apt-get install fonts-noto-cjk), or name one with --font",
             );
         }
+        let what = if files == 1 { "file" } else { "files" };
         printer.note(format_args!(
-            "{files} files in {}; open {}",
+            "{files} {what} in {}; open {}",
             self.output.display(),
             self.output.join(INDEX).display()
         ));

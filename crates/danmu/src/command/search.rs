@@ -96,10 +96,10 @@ impl Search {
         } else {
             show.all(found.by_ref().take(limit), printer)?
         };
-        if shown == 0 {
-            printer.note("nothing found");
-        } else if shown == limit && found.next().transpose()?.is_some() {
+        if shown == limit && found.next().transpose()?.is_some() {
             printer.note(format_args!("there are more; --limit shows more than {shown}"));
+        } else if shown == 0 {
+            printer.note("nothing found");
         }
         if !recording.is_optimized()? {
             printer.note(format_args!("faster after: danmu optimize {}", self.recording.display()));

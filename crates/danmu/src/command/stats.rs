@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use danmu_sinks::Recording;
-use danmu_sinks::recording::stats::{MOST_OPTIONS, StatsOptions};
+use danmu_sinks::recording::stats::{MOST_OPTIONS, StatsOptions, indistinct};
 use jiff::tz::TimeZone;
 
 use crate::exit::{Exit, Usage};
@@ -30,7 +30,7 @@ pub(crate) struct Stats {
     #[arg(long)]
     json: bool,
     /// Count votes for these words, as viewers cast them by typing 1, 111 or 扣1; one a person, the last counts
-    #[arg(long, value_name = "WORDS", value_delimiter = ',')]
+    #[arg(long, value_name = "WORDS", value_delimiter = ',', conflicts_with = "by")]
     vote: Vec<String>,
     /// Names and prices of gifts, as a JSON file: a catalogue, Douyu's prop config or gift list, or names by number
     #[arg(long, value_name = "FILE")]
@@ -60,6 +60,11 @@ impl Stats {
     pub(crate) fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         if self.vote.len() > MOST_OPTIONS {
             return Err(Usage(format!("at most {MOST_OPTIONS} words can be voted for")).into());
+        }
+        if let Some(word) = indistinct(&self.vote) {
+            return Err(
+                Usage(format!("{word:?} cannot be voted for: it is no word, or the same as one before it")).into()
+            );
         }
         let mut options = StatsOptions::default();
         options.filter = self.select.filter();

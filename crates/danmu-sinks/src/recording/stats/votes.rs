@@ -18,6 +18,13 @@ pub(super) struct Ballot {
 /// More cannot be told apart by a byte.
 pub const MOST_OPTIONS: usize = 255;
 
+/// The first of some words that nobody can vote for: it is empty but for what does not matter, or the same as one before.
+pub fn indistinct(words: &[String]) -> Option<&str> {
+    let plain = Ballot::new(words).options;
+    let is_lost = |(at, word): (usize, &String)| word.is_empty() || plain[..at].contains(word);
+    plain.iter().enumerate().position(is_lost).map(|at| words[at].as_str())
+}
+
 impl Ballot {
     pub(super) fn new(options: &[String]) -> Self {
         let mut ballot = Self::default();
@@ -98,6 +105,17 @@ mod tests {
         }
         votes(&[], "1", None);
         votes(&["", "1"], "", None);
+    }
+
+    #[test]
+    fn words_that_nobody_can_vote_for_are_told() {
+        let first = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+            indistinct(&words).map(str::to_owned)
+        };
+        assert_eq!(first(&["1", "2", "11", "扣3"]), None);
+        assert_eq!(first(&["1", "扣1", "2", "2"]).as_deref(), Some("扣1"));
+        assert_eq!([first(&["a", "Ａ"]).as_deref(), first(&["1", "!"]).as_deref()], [Some("Ａ"), Some("!")]);
     }
 
     #[test]
