@@ -100,7 +100,7 @@ pub struct Stats {
     pub sums: Sums,
     /// Why messages were dropped, and how many.
     pub dropped: BTreeMap<String, u64>,
-    /// When nobody listened.
+    /// When nobody listened, in the filter's time.
     pub gaps: Vec<Gap>,
 }
 
@@ -127,7 +127,7 @@ pub struct RoomStats {
     pub per_minute: Rate,
     /// Sums over its links.
     pub sums: Sums,
-    /// How much of it was listened to, if it was to be.
+    /// How much of it was listened to in the filter's time, if it was to be.
     pub coverage: Option<Coverage>,
 }
 
@@ -264,18 +264,15 @@ impl Recording {
         let mut stats = Stats { first_us: counter.first_us, last_us: counter.last_us, ..Stats::default() };
         let meant = |room: &RoomId| filter.rooms.is_empty() || filter.rooms.contains(room);
         self.add_links(meant, &mut stats)?;
-        let (wanted, mut listened) = self.ledger()?;
-        for coverage in ledger::coverage(&wanted, &listened).into_iter().filter(|coverage| meant(&coverage.room)) {
+        let (mut wanted, mut listened) = self.ledger()?;
+        // Gaps are cut when they have their reasons, which are those of links that ended where they begin.
+        stats.gaps = ledger::gaps(&wanted, &listened);
+        stats.gaps.retain_mut(|gap| meant(&gap.room) && cut(filter, &mut gap.from_us, &mut gap.to_us));
+        wanted.retain_mut(|span| meant(&span.room) && cut(filter, &mut span.from_us, &mut span.to_us));
+        for coverage in ledger::coverage(&wanted, &listened) {
             stats.rooms.entry(coverage.room).or_default().coverage = Some(coverage);
         }
-        stats.gaps = ledger::gaps(&wanted, &listened);
-        stats.gaps.retain(|gap| meant(&gap.room));
-
-        listened.retain(|link| meant(&link.room));
-        for link in &mut listened {
-            link.from_us = link.from_us.max(filter.since_us.unwrap_or(i64::MIN));
-            link.to_us = link.to_us.min(filter.until_us.unwrap_or(i64::MAX));
-        }
+        listened.retain_mut(|link| meant(&link.room) && cut(filter, &mut link.from_us, &mut link.to_us));
         self.add_people(&counter, options, &mut stats)?;
         add_counted(counter, &listened, &mut stats);
         Ok(stats)
@@ -363,6 +360,13 @@ impl Recording {
         }
         Ok(())
     }
+}
+
+/// Cuts a span of time to that of a filter. `false` if nothing is left.
+fn cut(filter: &Filter, from_us: &mut i64, to_us: &mut i64) -> bool {
+    *from_us = filter.since_us.map_or(*from_us, |since_us| since_us.max(*from_us));
+    *to_us = filter.until_us.map_or(*to_us, |until_us| until_us.min(*to_us));
+    from_us < to_us
 }
 
 /// Everything that was counted, but the people whose names must be looked up.

@@ -1,5 +1,6 @@
 //! Statistics: what is counted, what is not counted twice, and what odd recordings come to.
 
+use danmu_proto::LinkId;
 use danmu_proto::summary::GiftKind;
 use danmu_sinks::recording::stats::{Counts, Stats, StatsOptions};
 use danmu_sinks::recording::writer::CatalogGift;
@@ -230,6 +231,31 @@ fn a_selection_is_counted_alone() {
     assert_eq!((stats.total.messages, stats.total.people, stats.total.gifts), (5, 1, 0));
     assert_eq!((stats.first_us, stats.last_us), (Some(NOON + SECOND), Some(NOON + 9 * SECOND)));
     assert_eq!(stats.sums.stored, 11, "sums are of whole links");
+}
+
+#[test]
+fn what_was_missed_is_that_of_the_selected_time() {
+    let (_folder, path) = folder();
+    let mut recorder = listening(&path, NOON);
+    recorder.link_ended(LINK, NOON + 60 * SECOND, NOON + 70 * SECOND, "silence");
+    recorder.link_opened(LinkId(2), room(9999), "tcp://127.0.0.1:1", NOON + 90 * SECOND);
+    recorder.records(&heard(LinkId(2), room(9999), NOON + 120 * SECOND, &[&chat(1, "甲", "一")]));
+    recorder.commit(NOON + 120 * SECOND).unwrap();
+    recorder.finish(NOON + 120 * SECOND).unwrap();
+    let recording = Recording::open(&path).unwrap();
+    let missed = |since: i64, until: i64| {
+        let time = |second: i64| Some(NOON + second * SECOND);
+        let stats =
+            recording.stats(&Filter { since_us: time(since), until_us: time(until), ..Filter::default() }).unwrap();
+        let gaps = stats.gaps.iter().map(|gap| ((gap.from_us - NOON) / SECOND, (gap.to_us - NOON) / SECOND));
+        (stats.rooms[&room(9999)].coverage.map(|it| it.ratio()), gaps.collect::<Vec<_>>())
+    };
+    assert_eq!(missed(0, 120), (Some(0.75), vec![(60, 90)]));
+    assert_eq!(missed(90, 120), (Some(1.0), vec![]), "what was missed before is not of this time");
+    assert_eq!(missed(80, 100), (Some(0.5), vec![(80, 90)]));
+    assert_eq!(missed(200, 300), (None, vec![]));
+    let later = Filter { since_us: Some(NOON + 70 * SECOND), ..Filter::default() };
+    assert_eq!(recording.stats(&later).unwrap().gaps[0].reason, "silence", "the reason stays");
 }
 
 #[test]

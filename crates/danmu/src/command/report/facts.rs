@@ -60,12 +60,11 @@ impl Facts {
         highlights.sort_by_key(|highlight| highlight.from_us);
 
         let (words, pulse) = talk(recording, filter)?;
+        let mut gaps = stats.gaps.clone();
+        gaps.sort_by_key(|gap| gap.from_us);
         let within = |span: &Span| {
             filter.since_us.is_none_or(|since| span.1 > since) && filter.until_us.is_none_or(|until| span.0 < until)
         };
-        let mut gaps = stats.gaps.clone();
-        gaps.retain(|gap| within(&(gap.from_us, gap.to_us)));
-        gaps.sort_by_key(|gap| gap.from_us);
         let mut deaf = recording.deaf(&filter.rooms)?;
         deaf.retain(within);
         let mark =
