@@ -142,7 +142,11 @@ impl Batch {
     /// Says where and when all this was heard, and makes it cheap to share.
     ///
     /// `received_us` is in microseconds since the Unix epoch.
-    pub fn freeze(self, room: RoomId, link: LinkId, received_us: i64) -> Records {
+    pub fn freeze(mut self, room: RoomId, link: LinkId, received_us: i64) -> Records {
+        // Queues count what is in a batch, so there must not be much more memory behind it.
+        if self.bytes.capacity() - self.bytes.len() > self.bytes.len() / 8 {
+            self.bytes.shrink_to_fit();
+        }
         Records { room, link, received_us, bytes: self.bytes.into(), spans: self.spans.into() }
     }
 }
