@@ -118,8 +118,14 @@ pub fn signal(child: &Child, signal: &str) {
 
 /// Waits until `holds`, which it must within a minute.
 #[track_caller]
-pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let until = Instant::now() + Duration::from_secs(60);
+pub fn eventually(what: &str, holds: impl FnMut() -> bool) {
+    within(Duration::from_secs(60), what, holds);
+}
+
+/// The same with another patience.
+#[track_caller]
+pub fn within(patience: Duration, what: &str, mut holds: impl FnMut() -> bool) {
+    let until = Instant::now() + patience;
     while !holds() {
         assert!(Instant::now() < until, "it never came to pass that {what}");
         std::thread::sleep(Duration::from_millis(20));
