@@ -14,7 +14,7 @@
 //! repeats. Without loss the outcome is the source; with loss on one of two links it is no less than what the other heard
 //! and no more than the source. What cannot be decided is kept.
 //!
-//! Equal means an equal [`fingerprint`], which differs for different messages but for one chance in 2⁶³, whatever viewers
+//! Equal means an equal fingerprint, which differs for different messages but for one chance in 2⁶³, whatever viewers
 //! write. Both memories are bounded in bytes: where more is said than fits, they reach less far back, and what is
 //! forgotten too early comes twice. A room that says nothing takes no memory, and neither does one that fell silent.
 

@@ -5,7 +5,7 @@
 //! Dialogue: 1,0:00:03.00,0:00:08.00,GIFT,,0000,0000,0000,,{\pos(20,1000)}{\c&HBCACF7&\b1}土豪:\h{\c&HFFFFFF&\b0}火箭\h×2
 //! ```
 //!
-//! Chat goes by from right to left on [`lanes`], gifts and super chats stand on a [`board`] at the left. What a line says
+//! Chat goes by from right to left on lanes, gifts and super chats stand on a board at the left. What a line says
 //! is known once its message came, so the file grows as the stream does. Colours are blue, green, red. Nothing that people
 //! type is markup: braces and backslashes become their wide forms, which every renderer shows.
 

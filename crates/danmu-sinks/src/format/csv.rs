@@ -1,4 +1,4 @@
-//! CSV: a table for spreadsheets, a line a message, with the columns of [`columns`](super::columns).
+//! CSV: a table for spreadsheets, a line a message, with the columns of `columns.rs`.
 //!
 //! Quoted as RFC 4180 has it. A spreadsheet takes text that begins with `=`, `+`, `-` or `@` for a formula and runs it, so
 //! such text gets a `'` in front, as OWASP advises. Numbers stay numbers. Times are local and have three

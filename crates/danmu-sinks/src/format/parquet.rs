@@ -1,4 +1,4 @@
-//! Parquet: a table for pandas, DuckDB, Polars and Spark, with the columns of [`columns`](super::columns), typed and
+//! Parquet: a table for pandas, DuckDB, Polars and Spark, with the columns of `columns.rs`, typed and
 //! compressed with zstd. Times are timestamps in UTC.
 //!
 //! Rows gather column by column and are written in groups, so memory does not grow with the recording.
