@@ -38,6 +38,20 @@ fn exported(path: &Path, format: &str) -> Vec<u8> {
     out
 }
 
+/// What is exported, imported and exported again is the same to the byte.
+#[track_caller]
+fn comes_back(path: &Path, formats: &[&str]) {
+    for format in formats {
+        let first = exported(path, format);
+        let again = path.with_file_name(format!("{format}.db"));
+        let mut options = ImportOptions::default();
+        options.room = Some(room(9999));
+        import_with(options, &first, &again).unwrap();
+        is_sound(&again);
+        assert!(exported(&again, format) == first, "{format}");
+    }
+}
+
 /// A recording with two rooms, a gap, and messages of every odd kind that text can hold.
 fn evening(path: &Path, raw: bool) {
     let mut options = RecorderOptions::default();
@@ -78,17 +92,9 @@ fn json_lines_come_back_with_their_gaps_whether_payloads_were_kept_or_not() {
 
 #[test]
 fn payloads_come_back_byte_for_byte_through_stt_and_packets() {
-    let (folder, path) = folder();
+    let (_folder, path) = folder();
     evening(&path, true);
-    for format in ["stt", "packets"] {
-        let first = exported(&path, format);
-        let again = folder.path().join(format!("{format}.db"));
-        let mut options = ImportOptions::default();
-        options.room = Some(room(9999));
-        import_with(options, &first, &again).unwrap();
-        is_sound(&again);
-        assert!(exported(&again, format) == first, "{format}");
-    }
+    comes_back(&path, &["stt", "packets"]);
 }
 
 #[test]
@@ -129,21 +135,13 @@ fn xml_of_ours_comes_back_to_the_byte_with_gifts_super_chats_and_ranks() {
 #[test]
 fn genuine_messages_come_back_through_every_exact_format() {
     let Some(samples) = samples() else { return };
-    let (folder, path) = folder();
+    let (_folder, path) = folder();
     let mut recorder = listening(&path, NOON);
     for (n, payload) in (1..).zip(&samples) {
         recorder.records(&heard(LINK, room(9999), NOON + n * SECOND, &[payload]));
     }
     recorder.finish(NOON + 10_000 * SECOND).unwrap();
-    for format in ["jsonl", "stt", "packets"] {
-        let first = exported(&path, format);
-        let again = folder.path().join(format!("{format}.db"));
-        let mut options = ImportOptions::default();
-        options.room = Some(room(9999));
-        import_with(options, &first, &again).unwrap();
-        is_sound(&again);
-        assert!(exported(&again, format) == first, "{format}");
-    }
+    comes_back(&path, &["jsonl", "stt", "packets"]);
 }
 
 #[test]
