@@ -10,6 +10,7 @@
     reason = "a benchmark prints, fails by panicking, and CPU time never goes back"
 )]
 
+mod growth;
 mod ingest;
 mod measure;
 mod peers;
@@ -20,10 +21,13 @@ use measure::Report;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let full = arguments.iter().any(|argument| argument == "--bench");
+    let full = is_full();
     let parts: Vec<&str> = arguments.iter().map(String::as_str).filter(|part| !part.starts_with('-')).collect();
     let asked_for = |part| parts.is_empty() || parts.contains(&part);
     let mut report = Report::default();
+    if asked_for("growth") {
+        growth::run(if full { growth::Size::FULL } else { growth::Size::TINY });
+    }
     if asked_for("ingest") {
         ingest::run(if full { ingest::Size::FULL } else { ingest::Size::TINY }, &mut report);
     }
@@ -34,4 +38,9 @@ fn main() {
         rows::run(if full { rows::Size::FULL } else { rows::Size::TINY }, &mut report);
     }
     report.print();
+}
+
+/// Whether this is a measurement and not a test.
+pub(crate) fn is_full() -> bool {
+    std::env::args().any(|argument| argument == "--bench")
 }
