@@ -15,8 +15,6 @@
 mod corpus;
 #[path = "decode/paths.rs"]
 mod paths;
-#[path = "decode/worst.rs"]
-mod worst;
 
 use std::hint::black_box;
 use std::path::Path;
@@ -54,7 +52,6 @@ fn main() {
     if let Some(genuine) = genuine() {
         compare("genuine chat", &genuine);
     }
-    worst::show();
 }
 
 /// Lets all take turns, and prints what came of it. On a machine that others use too, times of two runs cannot be

@@ -203,6 +203,11 @@ impl PacketDecoder {
     fn fill_tail<'b>(&mut self, size: usize, bytes: &'b [u8]) -> &'b [u8] {
         let missing = size.saturating_sub(self.tail.len()).min(bytes.len());
         let (taken, rest) = bytes.split_at(missing);
+        if self.tail.capacity() - self.tail.len() < taken.len() {
+            // Twice as much as before, but never more than the packet needs.
+            let twice = self.tail.len().min(size - self.tail.len());
+            self.tail.reserve_exact(twice.max(taken.len()));
+        }
         self.tail.extend_from_slice(taken);
         rest
     }

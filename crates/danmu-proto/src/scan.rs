@@ -2,8 +2,8 @@
 //!
 //! Each block of 64 bytes becomes three numbers of 64 bits, in which a bit is set where the byte is `/`, `@` or `=`; all
 //! further steps are arithmetic on these. How the bits are made depends on the processor: AVX2 where it is found at run
-//! time, SSE2 on every other x86-64, and plain arithmetic elsewhere. All three are compared with each other in the tests
-//! below and in the fuzz target `stt`. Measured in `benches/decode.rs`.
+//! time, SSE2 on every other x86-64, and plain arithmetic elsewhere. All three are compared with each other in
+//! `tests.rs` and in the fuzz target `stt`. Measured in `benches/decode.rs`.
 //!
 //! The pass decides nothing about odd payloads. It takes those in which every segment is one pair, as all real ones are,
 //! and turns the rest down, for [`stt`](crate::stt) to read.
@@ -13,15 +13,15 @@
 #![allow(unsafe_code)]
 
 use std::mem::MaybeUninit;
+use std::ops::Range;
 use std::slice::ChunksExact;
 use std::sync::atomic::{AtomicU8, Ordering, compiler_fence};
 
 use crate::keys::{self, ViewKeys};
 
-/// The longest payload that is located: chat and gifts have 500 to 1200 bytes. Bounds what lies on the stack.
-pub(crate) const LONGEST: usize = 2048;
-/// The shortest one.
-const SHORTEST: usize = HEAD;
+/// So much of a payload is located at once: more than chat and gifts have, which is 500 to 1200 bytes. Bounds what lies on
+/// the stack.
+const WINDOW: usize = 2048;
 /// How many values may be asked for at once.
 pub(crate) const MOST: usize = PLACES - 2;
 /// So many, and two places more, for what was not found and for what is still to be asked for.
@@ -286,28 +286,31 @@ pub(crate) struct Located<'a> {
     text: &'a str,
     /// By place: where a value begins and where it ends. What the payload has not is empty.
     spans: [(u32, u32); PLACES],
-    /// A bit for each byte of the payload, set for `@`; and two words more, to be read but not used.
+    /// A bit for each byte of the first window, set for `@`; and two words more, to be read but not used.
     ats: [MaybeUninit<u64>; ATS],
 }
 
-/// One for each block, and two more: a value at the very end begins in the first of them.
-const ATS: usize = LONGEST / BLOCK + 2;
+/// One for each block of a window, and two more: a value at the very end begins in the first of them.
+const ATS: usize = WINDOW / BLOCK + 2;
 
 /// A [`Located`] that is filled.
 #[derive(Clone, Copy)]
 pub(crate) struct Values<'l, 'a>(&'l Located<'a>);
 
 impl<'a> Located<'a> {
+    /// How long a payload may be.
+    const LENGTHS: Range<usize> = HEAD..u32::MAX as usize;
+
     /// Nothing is found yet.
     #[inline]
     pub(crate) const fn new(text: &'a str) -> Self {
         Self { text, spans: [(0, 0); PLACES], ats: [MaybeUninit::uninit(); _] }
     }
 
-    /// Finds the first value of each of `keys`. `None` if the payload is too short or too long for that.
+    /// Finds the first value of each of `keys`. `None` if the payload is too short for that, or has 4 GiB.
     #[inline]
     pub(crate) fn find(&mut self, keys: &ViewKeys) -> Option<Values<'_, 'a>> {
-        if !(SHORTEST..=LONGEST).contains(&self.text.len()) {
+        if !Self::LENGTHS.contains(&self.text.len()) {
             return None;
         }
         at_level!(locate_with(self, keys));
@@ -330,13 +333,16 @@ impl<'a> Values<'_, 'a> {
         unsafe { self.0.text.get_unchecked(start as usize..end as usize) }
     }
 
-    /// Whether an `@` stands in the value.
+    /// Whether an `@` stands in the value; also true of what is longer than a block, or not in the first window.
     #[inline]
     pub(crate) fn has_at(self, place: usize) -> bool {
         let (start, end) = self.span(place);
+        if end > WINDOW as u32 {
+            return true;
+        }
         let (word, bit) = (start as usize / BLOCK, start % BLOCK as u32);
-        // SAFETY: `start` is in the payload or at its end, so `word` is at most the number of its blocks; two more were
-        // written.
+        // SAFETY: `start` is in the first window or at its end, so `word` is at most the number of its blocks; two more
+        // were written.
         let [low, high] = [word, word + 1].map(|word| unsafe { self.0.ats.get_unchecked(word).assume_init() });
         let length = end - start;
         let ats = low >> bit | high << 1 << (63 - bit);
@@ -541,26 +547,28 @@ fn mark_with<B: Blocks>(bytes: &[u8], marks: &mut [MaybeUninit<u32>]) -> Option<
     (sink.odd | sink.in_value == 0 && bytes.last().is_none_or(|last| *last == b'/')).then_some(sink.count)
 }
 
-/// Writes down where segments begin, and where the `@` are.
+/// Writes down where the segments behind the `/` of a window begin, and where its `@` are.
 struct Starts<'s> {
+    /// Where the window begins.
+    window: usize,
     /// Where each segment begins; the first `count` are written.
-    into: &'s mut [MaybeUninit<u16>; STARTS],
+    into: &'s mut [MaybeUninit<u32>; STARTS],
     count: usize,
     ats: &'s mut [MaybeUninit<u64>; ATS],
 }
 
 /// How many `/` of a block are written down at once; most blocks have no more.
 const AT_ONCE: usize = 6;
-/// One start before the first `/`, one behind the last, and what is written at once.
-const STARTS: usize = 2 + LONGEST + AT_ONCE;
+/// One start before the first `/`, and what is written at once.
+const STARTS: usize = 1 + WINDOW + AT_ONCE;
 
 impl Sink for Starts<'_> {
     #[expect(clippy::inline_always, reason = "must become part of a function that is built for the processor")]
     #[inline(always)]
     fn take(&mut self, base: usize, Bits { slash, at, .. }: Bits) {
-        // SAFETY: a block of a payload that is not longer than `LONGEST`.
+        // SAFETY: a block of a window.
         unsafe { self.ats.get_unchecked_mut(base / BLOCK) }.write(at);
-        let start = |bit| (base as u32 + 1 + bit) as u16;
+        let start = |bit| (self.window + base) as u32 + 1 + bit;
         // SAFETY: `count` is at most 1 and one for each byte before this block, so there is room for one for each byte of the
         // block, and for `AT_ONCE`.
         self.count += unsafe { write_bits::<AT_ONCE, _>(slash, self.into.get_unchecked_mut(self.count..), start) };
@@ -570,43 +578,53 @@ impl Sink for Starts<'_> {
 #[expect(clippy::inline_always, reason = "must become part of a function that is built for the processor")]
 #[inline(always)]
 fn locate_with<B: Blocks>(located: &mut Located<'_>, keys: &ViewKeys) {
+    let length = located.text.len();
+    assert!(Located::LENGTHS.contains(&length));
+    // Backwards, so that the first of a repeated key is the one that stays.
+    let mut behind = length as u32 + 1;
+    for window in (0..length.div_ceil(WINDOW)).rev() {
+        behind = locate_in_window::<B>(located, window * WINDOW, behind, keys);
+    }
+}
+
+/// Locates what begins in a window, or right behind it. `behind` is where the first segment begins that does not. Gives
+/// where the first one begins that does.
+#[expect(clippy::inline_always, reason = "must become part of a function that is built for the processor")]
+#[inline(always)]
+fn locate_in_window<B: Blocks>(located: &mut Located<'_>, window: usize, behind: u32, keys: &ViewKeys) -> u32 {
     let payload = located.text.as_bytes();
-    assert!((SHORTEST..=LONGEST).contains(&payload.len()));
+    let part = &payload[window..payload.len().min(window + WINDOW)];
     let mut starts = [const { MaybeUninit::uninit() }; _];
     starts[0].write(0);
-    let mut sink = Starts { into: &mut starts, count: 1, ats: &mut located.ats };
-    blocks::<B>(payload, &mut sink);
-    let mut count = sink.count;
+    let mut sink = Starts { window, into: &mut starts, count: usize::from(window == 0), ats: &mut located.ats };
+    blocks::<B>(part, &mut sink);
+    let count = sink.count;
     for beyond in [0, 1] {
-        located.ats[payload.len().div_ceil(BLOCK) + beyond].write(0);
-    }
-    if !payload.ends_with(b"/") {
-        starts[count].write(payload.len() as u16 + 1);
-        count += 1;
+        located.ats[part.len().div_ceil(BLOCK) + beyond].write(0);
     }
     // SAFETY: so many were written.
-    let starts = unsafe { std::slice::from_raw_parts(starts[..count].as_ptr().cast::<u16>(), count) };
+    let starts = unsafe { std::slice::from_raw_parts(starts[..count].as_ptr().cast::<u32>(), count) };
 
-    // Backwards, so that the first of a repeated key is the one that stays. First those that begin so near to the end that
-    // their heads would reach beyond it.
+    // First those that begin so near to the end of the payload that their heads would reach beyond it.
     let last_head = payload.len() - HEAD;
     // SAFETY: all callers give an offset of at most `last_head`.
     let load = |at: usize| u64::from_le(unsafe { payload.as_ptr().add(at).cast::<u64>().read_unaligned() });
-    let mut left = count - 1;
+    let (mut next, mut left) = (behind, count);
     while left > 0 && starts[left - 1] as usize > last_head {
         left -= 1;
         let start = starts[left];
-        let head = load(last_head).checked_shr(8 * (u32::from(start) - last_head as u32)).unwrap_or(0);
-        locate_one(head, start, starts[left + 1], keys, &mut located.spans);
+        let head = load(last_head).checked_shr(8 * (start - last_head as u32)).unwrap_or(0);
+        locate_one(head, start, next, keys, &mut located.spans);
+        next = start;
     }
-    for at in (0..left).rev() {
-        // SAFETY: `left` is less than the number of starts.
-        let (start, next) = unsafe { (*starts.get_unchecked(at), *starts.get_unchecked(at + 1)) };
+    for &start in starts[..left].iter().rev() {
         locate_one(load(start as usize), start, next, keys, &mut located.spans);
+        next = start;
     }
     if located.spans[keys::ASK as usize % PLACES] != (0, 0) {
-        locate_asking(located, starts, keys);
+        locate_asking(located, starts, behind, keys);
     }
+    next
 }
 
 /// How many bytes of a segment are loaded for its key.
@@ -614,20 +632,23 @@ const HEAD: usize = 8;
 
 #[expect(clippy::inline_always, reason = "must become part of a function that is built for the processor")]
 #[inline(always)]
-fn locate_one(head: u64, start: u16, next: u16, keys: &ViewKeys, spans: &mut [(u32, u32); PLACES]) {
+fn locate_one(head: u64, start: u32, next: u32, keys: &ViewKeys, spans: &mut [(u32, u32); PLACES]) {
     if let Some((place, length)) = keys.find(head) {
-        spans[place as usize % PLACES] = (u32::from(start) + length, u32::from(next) - 1);
+        spans[place as usize % PLACES] = (start + length, next - 1);
     }
 }
 
 /// Locates names that have to be compared one by one.
 #[cold]
-fn locate_asking(located: &mut Located<'_>, starts: &[u16], keys: &ViewKeys) {
-    for span in starts.windows(2).rev() {
-        let segment = &located.text.as_bytes()[span[0] as usize..span[1] as usize - 1];
+fn locate_asking(located: &mut Located<'_>, starts: &[u32], behind: u32, keys: &ViewKeys) {
+    located.spans[keys::ASK as usize % PLACES] = (0, 0);
+    let mut next = behind;
+    for &start in starts.iter().rev() {
+        let segment = &located.text.as_bytes()[start as usize..next as usize - 1];
         if let Some((place, length)) = keys.ask(segment) {
-            located.spans[place as usize % PLACES] = (u32::from(span[0]) + length, u32::from(span[1]) - 1);
+            located.spans[place as usize % PLACES] = (start + length, next - 1);
         }
+        next = start;
     }
 }
 
@@ -759,120 +780,22 @@ mod avx2 {
     }
 }
 
+/// The bits of a block as every level sees them that this processor has.
 #[cfg(test)]
-mod tests {
-    use proptest::collection::vec;
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::stt::{self, Value};
-
-    static KEYS: ViewKeys =
-        crate::keys::Keys::new(&[("k", 0), ("uid", 1), ("level", 2), ("nickname", 3), ("nick", 4), ("gold_cost", 2)]);
-
-    /// All implementations that this processor can run.
-    fn bits(block: &[u8; BLOCK]) -> Vec<Bits> {
-        let mut all = vec![];
-        // SAFETY: a block, and levels that are there.
-        unsafe {
-            all.push(Portable::bits(block.as_ptr()));
-            #[cfg(target_arch = "x86_64")]
-            all.push(sse2::Sse2::bits(block.as_ptr()));
-            #[cfg(target_arch = "x86_64")]
-            if best() == Level::Avx2 {
-                all.push(avx2::bits(block));
-            }
-        }
-        all
-    }
-
-    /// Text with more than its share of what matters here, and lengths around those of blocks.
-    fn payload() -> impl Strategy<Value = String> {
-        let piece = prop_oneof![
-            "[@/=SA弹a0-9]{0,9}",
-            Just("/uid@=".to_owned()),
-            Just("/k@=".to_owned()),
-            Just("/level@=4/".to_owned()),
-            Just("/gold_cost@=77/".to_owned()),
-            Just("/nickname@=小@A明/".to_owned()),
-            Just("/nick@=x/".to_owned()),
-            "[0-9]{0,17}/",
-            "x{20,70}",
-        ];
-        vec(piece, 0..40).prop_map(|pieces| pieces.concat())
-    }
-
-    proptest! {
-        #[test]
-        fn every_level_sees_the_same_bits(bytes in vec(prop_oneof![any::<u8>(), Just(b'@'), Just(b'/'), Just(b'=')], BLOCK)) {
-            let block: &[u8; BLOCK] = bytes.first_chunk().unwrap();
-            let of = |byte| (0..BLOCK).filter(|at| block[*at] == byte).fold(0, |bits, at| bits | 1 << at);
-            let expected = Bits { slash: of(b'/'), at: of(b'@'), equals: of(b'=') };
-            for bits in bits(block) {
-                prop_assert_eq!(bits, expected);
-            }
-        }
-
-        #[test]
-        fn counts_are_those_of_a_naive_count(payload in payload()) {
-            let naive = payload.matches('/').count() + payload.matches("@=").count();
-            prop_assert_eq!(count(payload.as_bytes()), naive);
-            prop_assert_eq!(count_with::<Portable>(payload.as_bytes()), naive);
-        }
-
-        #[test]
-        fn what_is_marked_is_what_is_read_pair_by_pair(payload in payload()) {
-            let source = Source::Text(&payload);
-            let expected: Vec<_> = stt::pairs(payload.as_str().into()).map(|(key, value)| (key.raw(), value.raw())).collect();
-            let mut marker = Marker::default();
-            let marks = marker.mark(source);
-            let mut portable = vec![MaybeUninit::uninit(); payload.len() + MARKS_AT_ONCE];
-            prop_assert_eq!(mark_with::<Portable>(payload.as_bytes(), &mut portable), marks.map(|marks| 2 * marks.len()));
-            let canonical = payload.split_inclusive('/').all(|part| part.matches("@=").count() == 1 && part.ends_with('/'));
-            prop_assert_eq!(marks.is_some(), canonical);
-            if let Some(marks) = marks {
-                let read: Vec<_> = marks.pairs().map(|(key, value)| (key.bytes(), value.bytes())).collect();
-                prop_assert_eq!(read, expected);
-            }
-        }
-
-        #[test]
-        fn what_is_located_is_what_is_read_pair_by_pair(payload in payload()) {
-            let mut expected = [None; MOST];
-            for (key, value) in stt::pairs(payload.as_str().into()) {
-                if let Some(place) = expected.get_mut(KEYS.place(key.raw()) as usize) {
-                    place.get_or_insert(value.as_str().unwrap());
-                }
-            }
-            let mut at_hand = Located::new(&payload);
-            let mut portable = Located::new(&payload);
-            let Some(_) = at_hand.find(&KEYS) else {
-                prop_assert!(!(SHORTEST..=LONGEST).contains(&payload.len()));
-                return Ok(());
-            };
-            locate_with::<Portable>(&mut portable, &KEYS);
-            for values in [Values(&at_hand), Values(&portable)] {
-                for (place, expected) in expected.iter().enumerate() {
-                    let expected = expected.unwrap_or_default();
-                    prop_assert_eq!(values.raw(place), expected);
-                    prop_assert!(values.has_at(place) == expected.contains('@') || expected.len() > BLOCK);
-                    for number in [values.few_digits(place).map(u64::from), values.digits(place)].into_iter().flatten() {
-                        prop_assert_eq!(Some(number), Value::from(expected).number());
-                    }
-                }
-            }
-        }
-
-        #[test]
-        fn digits_are_read_as_the_standard_library_reads_them(text in "[0-9]{1,17}|[0-9-+ x弹]{1,9}") {
-            let payload = format!("type@=x/long_enough@=1/k@={text}/");
-            let mut located = Located::new(&payload);
-            let values = located.find(&KEYS).unwrap();
-            let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
-            for (most, number) in [(4, values.few_digits(0).map(u64::from)), (16, values.digits(0))] {
-                let expected = if is_plain && text.len() <= most { text.parse().ok() } else { None };
-                prop_assert_eq!(number, expected, "{} of {}", most, text);
-            }
+fn every_level(block: &[u8; BLOCK]) -> Vec<Bits> {
+    let mut all = vec![];
+    // SAFETY: a block, and levels that are there.
+    unsafe {
+        all.push(Portable::bits(block.as_ptr()));
+        #[cfg(target_arch = "x86_64")]
+        all.push(sse2::Sse2::bits(block.as_ptr()));
+        #[cfg(target_arch = "x86_64")]
+        if best() == Level::Avx2 {
+            all.push(avx2::bits(block));
         }
     }
+    all
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,7 +65,10 @@ impl<'a> Value<'a> {
             Source::Text(text) => unescape(text),
             Source::Bytes(bytes) => match String::from_utf8_lossy(bytes) {
                 Cow::Borrowed(text) => unescape(text),
-                Cow::Owned(text) => Cow::Owned(unescape(&text).into_owned()),
+                Cow::Owned(text) => match unescape(&text) {
+                    Cow::Owned(plain) => Cow::Owned(plain),
+                    Cow::Borrowed(_) => Cow::Owned(text),
+                },
             },
         }
     }

@@ -134,15 +134,20 @@ fn summary(wire: &[u8]) -> usize {
     sum
 }
 
-/// Messages that own their bytes, as they go to other threads: gathered, shared, and read as chat there.
+/// Messages that own their bytes, as they go to other threads: gathered read by read, shared, and read as chat there.
 fn owned(wire: &[u8]) -> usize {
-    let mut batch = Batch::new();
-    each_payload(wire, |payload| batch.push(payload, false));
+    const READ: usize = 64 * 1024;
+    let mut decoder = PacketDecoder::new(Sender::Server);
     let mut sum = 0;
-    for record in batch.freeze(RoomId::new(1234).unwrap(), LinkId(1), 0).messages() {
-        if let Message::Chat(chat) = &record.message() {
-            sum += chat.name.len() + chat.text.len() + chat.user.unwrap_or(0) as usize;
-            black_box(chat);
+    for read in wire.chunks(READ) {
+        let mut batch = Batch::new();
+        batch.reserve(read.len());
+        decoder.read(read, |payload| batch.push(payload, false)).unwrap();
+        for record in batch.freeze(RoomId::new(1234).unwrap(), LinkId(1), 0).messages() {
+            if let Message::Chat(chat) = &record.message() {
+                sum += chat.name.len() + chat.text.len() + chat.user.unwrap_or(0) as usize;
+                black_box(chat);
+            }
         }
     }
     sum
