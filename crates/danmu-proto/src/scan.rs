@@ -638,17 +638,25 @@ fn locate_one(head: u64, start: u32, next: u32, keys: &ViewKeys, spans: &mut [(u
     }
 }
 
-/// Locates names that have to be compared one by one.
-#[cold]
+/// Locates names that have to be compared one by one: those of segments whose heads do not tell.
 fn locate_asking(located: &mut Located<'_>, starts: &[u32], behind: u32, keys: &ViewKeys) {
     located.spans[keys::ASK as usize % PLACES] = (0, 0);
     let mut next = behind;
     for &start in starts.iter().rev() {
-        let segment = &located.text.as_bytes()[start as usize..next as usize - 1];
-        if let Some((place, length)) = keys.ask(segment) {
-            located.spans[place as usize % PLACES] = (start + length, next - 1);
+        let end = std::mem::replace(&mut next, start) - 1;
+        let segment = &located.text.as_bytes()[start as usize..end as usize];
+        let mut head = [0; HEAD];
+        head.iter_mut().zip(segment).for_each(|(to, byte)| *to = *byte);
+        if !matches!(keys.find(u64::from_le_bytes(head)), Some((keys::ASK, _))) {
+            continue;
         }
-        next = start;
+        if let Some((place, length)) = keys.ask(segment) {
+            let span = &mut located.spans[place as usize % PLACES];
+            // Another name of the same place may stand before this one, and the first is the one that stays.
+            if *span == (0, 0) || start + length < span.0 {
+                *span = (start + length, end);
+            }
+        }
     }
 }
 

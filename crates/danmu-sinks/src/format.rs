@@ -8,6 +8,7 @@ mod columns;
 pub mod csv;
 pub mod dandanplay;
 pub mod dplayer;
+mod json;
 pub mod jsonl;
 mod list;
 pub mod packets;

@@ -7,7 +7,8 @@ use danmu_client::event::now_us;
 use danmu_client::queue::NoEvent;
 use danmu_client::{Event, Events, Lost, Records, RoomId, Status};
 use danmu_proto::session::{Reason, ServerError};
-use danmu_sinks::{Entry, Gap, Types, entry, format::jsonl};
+use danmu_sinks::format::jsonl::{self, Lines};
+use danmu_sinks::{Entry, Gap, Types, entry};
 use jiff::tz::TimeZone;
 
 use crate::capture::Patience;
@@ -30,10 +31,15 @@ pub(crate) enum Show {
     /// As lines for people. `all` shows bookkeeping too.
     Lines { render: Render, all: bool },
     /// As JSON Lines, with the number of the last one. `events` shows what happens to links too.
-    Json { seq: i64, events: bool },
+    Json { seq: i64, events: bool, lines: Lines },
 }
 
 impl Show {
+    /// JSON Lines, from the first.
+    pub(crate) fn json(events: bool) -> Self {
+        Self::Json { seq: 0, events, lines: Lines::default() }
+    }
+
     /// Lines, with the room named where there are several.
     pub(crate) fn lines(rooms: usize, all: bool, raw: bool) -> Self {
         Self::Lines { render: Render { rooms: rooms > 1, days: false, zone: TimeZone::system(), raw }, all }
@@ -160,7 +166,10 @@ impl<'p> Follow<'p> {
         if let Show::Json { events: true, .. } = self.show
             && let Some(event) = in_json(&event)
         {
-            self.printer.json(|out| jsonl::write_event(out, &event))?;
+            self.printer.json(|out| {
+                jsonl::push_event(out, &event);
+                Ok(())
+            })?;
         }
         let few = self.rooms <= FEW;
         match event {
@@ -234,10 +243,13 @@ impl<'p> Follow<'p> {
                 Show::Lines { render, .. } => {
                     render.print(self.printer, record.room.get(), record.received_us, &summary)?;
                 }
-                Show::Json { seq, .. } => {
+                Show::Json { seq, lines, .. } => {
                     *seq += 1;
                     let entry = Entry { seq: Some(*seq), ..Entry::live(&record, &summary) };
-                    self.printer.json(|out| jsonl::write_message(out, &entry))?;
+                    self.printer.json(|out| {
+                        lines.message(out, &entry);
+                        Ok(())
+                    })?;
                 }
             }
             self.sums.shown += 1;

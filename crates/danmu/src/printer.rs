@@ -9,7 +9,7 @@ use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 
 use crate::bar::Bar;
-use crate::text::{safe, safe_json, safe_lines};
+use crate::text::{is_safe_json, safe, safe_json, safe_lines};
 
 /// When to use colour.
 #[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
@@ -105,8 +105,10 @@ impl Printer {
     pub(crate) fn json(&mut self, write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> Result<(), Closed> {
         self.json.clear();
         write(&mut self.json)?;
-        let json = String::from_utf8_lossy(&self.json);
-        Ok(self.out.write_all(safe_json(&json).as_bytes())?)
+        if is_safe_json(&self.json) {
+            return Ok(self.out.write_all(&self.json)?);
+        }
+        Ok(self.out.write_all(safe_json(&String::from_utf8_lossy(&self.json)).as_bytes())?)
     }
 
     /// Prints a line as it is, whatever is in it.

@@ -3,7 +3,6 @@
 //! Chat holds whatever people typed, and some type escape sequences. What could move the cursor, hide text, reverse its
 //! direction or pile marks over other lines is replaced; all else stays as it is. Recordings and JSON keep the original.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthChar;
@@ -57,16 +56,34 @@ pub(crate) fn safe_lines(text: &str) -> String {
     text.chars().map(|c| if keep(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
 }
 
+/// Whether JSON has nothing in it that [`safe_json`] would change.
+///
+/// First looks for bytes that begin few characters of what is said, and among them all unsafe ones: delete, those up to
+/// U+2FFF but ASCII, and those from U+F000 on. Only where there is one, it looks at what follows.
+pub(crate) fn is_safe_json(json: &[u8]) -> bool {
+    let begins = |byte: u8| byte == 0x7F || matches!(byte, 0xC2..=0xE2) || byte >= 0xEF;
+    // Without a way out, the compiler looks at many bytes at once.
+    if !json.iter().fold(false, |found, &byte| found | begins(byte)) {
+        return true;
+    }
+    let mut places = json.iter().enumerate().filter(|&(_, &byte)| begins(byte));
+    !places.any(|(at, first)| {
+        let next = |after| json.get(at + after).copied().unwrap_or(0);
+        matches!(
+            (first, next(1), next(2)),
+            (0x7F | 0xF3.., _, _) | (0xC2, ..0xA0 | 0xAD, _) | (0xD8, 0x9C, _) | (0xE1, 0xA0, _)
+                | (0xE2, 0x80, 0x8B..=0x8F | 0xA8..=0xAE) | (0xE2, 0x81, 0xA0..=0xAF)
+                | (0xEF, 0xBB, _) | (0xEF, 0xBF, 0xB9..=0xBB) | (0xF0, ..=0x9E | 0xA0.., _)
+        )
+    })
+}
+
 /// The same JSON with what a terminal would obey, or not show, written as `\u....`: all its strings keep their values.
 /// JSON itself asks for that in the first 32 characters alone.
-pub(crate) fn safe_json(json: &str) -> Cow<'_, str> {
-    let is_plain = |c: char| c != JOINER && (c < ' ' || !is_unsafe(c));
-    if json.chars().all(is_plain) {
-        return json.into();
-    }
+pub(crate) fn safe_json(json: &str) -> String {
     let mut out = String::with_capacity(json.len() + 16);
     for c in json.chars() {
-        if is_plain(c) {
+        if is_safe_in_json(c) {
             out.push(c);
         } else {
             for unit in c.encode_utf16(&mut [0; 2]) {
@@ -74,7 +91,11 @@ pub(crate) fn safe_json(json: &str) -> Cow<'_, str> {
             }
         }
     }
-    out.into()
+    out
+}
+
+fn is_safe_in_json(c: char) -> bool {
+    c != JOINER && (c < ' ' || !is_unsafe(c))
 }
 
 fn is_unsafe(c: char) -> bool {
@@ -166,7 +187,18 @@ mod tests {
         assert_eq!(safe, r#"{"name":"👨\u200d👩 \u001b[2J","text":"\u009b31m\u202e\u007f\udb40\udc61主播"}"#);
         let values = |json: &str| serde_json::from_str::<serde_json::Value>(json).unwrap();
         assert_eq!(values(&safe), values(&json));
-        assert!(matches!(safe_json("{\"text\":\"主播好\"}\n"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn json_is_only_rewritten_where_that_changes_it() {
+        for c in ('\0'..=char::MAX).chain(['主']) {
+            let json = format!("{{\"text\":\"主{c}，{c}\"}}\n");
+            let is_same = safe_json(&json) == json;
+            // What is rewritten in vain costs a moment, and what is not rewritten may cost the screen.
+            assert!(is_same || !is_safe_json(json.as_bytes()), "{c:?}");
+            let is_common = matches!(c, '\0'..='~' | '\u{A0}'..='\u{AC}' | '\u{AE}'..='\u{17FF}' | '\u{2070}'..='\u{EFFF}' | '\u{1F000}'..='\u{1FFFF}');
+            assert!(!is_same || !is_common || is_safe_json(json.as_bytes()), "{c:?}");
+        }
     }
 
     /// Letters and what is thrown at terminals, in any order.

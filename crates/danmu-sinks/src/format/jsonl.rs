@@ -14,15 +14,15 @@
 //! unescaped once, as text; a key that repeats has an array of its values, at the place of the first.
 
 use std::borrow::Cow;
-use std::io::{self, Write};
+use std::io::Write;
 
-use danmu_proto::fields::Fields;
-use danmu_proto::summary::{Flags, Gift, Medal, colour_rgb};
+use danmu_proto::fields::{Fields, Index, Indexed};
+use danmu_proto::summary::{Flags, Gift, Medal, Role, colour_rgb};
 use danmu_proto::{Summary, stt};
 use jiff::Timestamp;
 use jiff::tz::Offset;
-use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::json::{Object, is_plain, push_contents, push_text};
 use crate::entry::{Entry, Event};
 use crate::sink::{Format, Output, Sink, SinkError};
 
@@ -34,7 +34,7 @@ pub const FORMAT: Format = Format {
     payload_of: |_, options| options.jsonl.fields,
     grows: true,
     counted: None,
-    open: |out, opening| Ok(Box::new(JsonLines { out, fields: opening.options.jsonl.fields, line: Vec::new() })),
+    open: |out, opening| Ok(Box::new(JsonLines::new(out, opening.options.jsonl.fields))),
 };
 
 /// What may be chosen.
@@ -54,20 +54,29 @@ impl Default for Options {
 struct JsonLines<'a> {
     out: Output<'a>,
     fields: bool,
-    /// A line while it is made: JSON is written a few bytes at a time.
+    lines: Lines,
+    /// A line while it is made: JSON is put together from a few bytes at a time.
     line: Vec<u8>,
+}
+
+impl<'a> JsonLines<'a> {
+    fn new(out: Output<'a>, fields: bool) -> Self {
+        Self { out, fields, lines: Lines::default(), line: Vec::new() }
+    }
 }
 
 impl Sink for JsonLines<'_> {
     fn message(&mut self, entry: &Entry<'_>) -> Result<(), SinkError> {
         self.line.clear();
         let payload = entry.payload.filter(|_| self.fields);
-        push_message(&mut self.line, &Entry { payload, ..*entry })?;
+        self.lines.message(&mut self.line, &Entry { payload, ..*entry });
         Ok(self.out.write_all(&self.line)?)
     }
 
     fn event(&mut self, event: &Event) -> Result<(), SinkError> {
-        Ok(write_event(&mut self.out, event)?)
+        self.line.clear();
+        push_event(&mut self.line, event);
+        Ok(self.out.write_all(&self.line)?)
     }
 
     fn flush(&mut self) -> Result<(), SinkError> {
@@ -79,167 +88,169 @@ impl Sink for JsonLines<'_> {
     }
 }
 
-/// Writes a message as one line, line break included.
-pub fn write_message(out: &mut impl Write, entry: &Entry<'_>) -> io::Result<()> {
-    let mut line = Vec::with_capacity(1024);
-    push_message(&mut line, entry)?;
-    out.write_all(&line)
+/// Makes lines of messages. Keeps a little memory from one to the next.
+#[derive(Clone, Debug, Default)]
+pub struct Lines {
+    index: Index,
 }
 
-fn push_message(line: &mut Vec<u8>, entry: &Entry<'_>) -> io::Result<()> {
-    serde_json::to_writer(&mut *line, &Message(entry))?;
-    if let Some(payload) = entry.payload {
-        // Once more open: there is always something in it.
-        line.pop();
-        line.extend_from_slice(b",\"fields\":");
-        push_fields(line, Fields::new(payload))?;
-        line.push(b'}');
+/// The longest payload that is indexed, lest a single one costs its memory for ever.
+const LONGEST: usize = 64 * 1024;
+
+impl Lines {
+    /// Appends a message as one line, line break included.
+    pub fn message(&mut self, line: &mut Vec<u8>, entry: &Entry<'_>) {
+        let mut object = Object::begin(line);
+        message(&mut object, entry);
+        if let Some(payload) = entry.payload {
+            self.fields(object.key("fields"), payload);
+        }
+        object.end();
+        line.push(b'\n');
     }
-    line.push(b'\n');
-    Ok(())
+
+    /// Appends the pairs of a payload, as [`Grouped`] writes them.
+    fn fields(&mut self, line: &mut Vec<u8>, payload: &[u8]) {
+        if payload.len() > LONGEST {
+            return Grouped::of(Fields::new(payload)).push(line);
+        }
+        let fields = self.index.read(payload);
+        if may_repeat(fields) {
+            return Grouped::of(fields.fields()).push(line);
+        }
+        // Almost always: straight from the payload into the line, and most of it as plain in JSON as it was there.
+        let all_plain = is_plain(payload);
+        let mut before = b'{';
+        for (key, value) in fields.pairs() {
+            line.extend_from_slice(&[before, b'"']);
+            before = b',';
+            push_value(line, key, all_plain);
+            line.extend_from_slice(b"\":\"");
+            push_value(line, value, all_plain);
+            line.push(b'"');
+        }
+        line.extend_from_slice(if before == b'{' { b"{}" } else { b"}" });
+    }
 }
 
-/// Writes an event as one line, line break included.
-pub fn write_event(out: &mut impl Write, event: &Event) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, &Happening(event))?;
-    out.write_all(b"\n")
+/// Appends an event as one line, line break included.
+pub fn push_event(line: &mut Vec<u8>, event: &Event) {
+    let mut object = Object::begin(line);
+    object.number("v", Some(VERSION));
+    match event {
+        Event::Gap(gap) => {
+            object.text("event", Some("gap"));
+            object.number("room", Some(gap.room.get()));
+            time(&mut object, "from", Time::micros(gap.from_us));
+            time(&mut object, "to", Time::micros(gap.to_us));
+            object.text("reason", Some(&gap.reason));
+        }
+        Event::Joined { room, at_us, server } => {
+            object.text("event", Some("joined"));
+            object.number("room", Some(room.get()));
+            time(&mut object, "at", Time::micros(*at_us));
+            object.text("server", Some(server));
+        }
+        Event::Lost { room, at_us, reason } => {
+            object.text("event", Some("lost"));
+            object.number("room", Some(room.get()));
+            time(&mut object, "at", Time::micros(*at_us));
+            object.text("reason", Some(reason));
+        }
+        Event::Status { room, at_us, status } => {
+            object.text("event", Some("status"));
+            object.number("room", Some(room.get()));
+            time(&mut object, "at", Time::micros(*at_us));
+            object.text("status", Some(status));
+        }
+        Event::Lagged { lost } => {
+            object.text("event", Some("lagged"));
+            object.number("lost", Some(*lost));
+        }
+    }
+    object.end();
+    line.push(b'\n');
 }
 
 /// What `fields` of a message holds, if its payload was kept.
 pub(super) fn fields(entry: &Entry<'_>) -> Option<serde_json::Value> {
-    serde_json::to_value(Grouped::of(Fields::new(entry.payload?))).ok()
+    let mut json = Vec::new();
+    Grouped::of(Fields::new(entry.payload?)).push(&mut json);
+    serde_json::from_slice(&json).ok()
 }
 
 /// The version of this schema: it changes when a key changes its meaning, not when one is added.
 const VERSION: u8 = 1;
 
-/// A map under way: adds what is there, leaves out what is not.
-struct Map<S: Serializer>(S::SerializeMap);
-
-impl<S: Serializer> Map<S> {
-    fn begin(serializer: S) -> Result<Self, S::Error> {
-        serializer.serialize_map(None).map(Self)
-    }
-
-    fn add(&mut self, key: &str, value: impl Serialize) -> Result<(), S::Error> {
-        self.0.serialize_entry(key, &value)
-    }
-
-    fn add_some(&mut self, key: &str, value: Option<impl Serialize>) -> Result<(), S::Error> {
-        value.map_or(Ok(()), |value| self.add(key, value))
-    }
-
-    fn end(self) -> Result<S::Ok, S::Error> {
-        self.0.end()
-    }
-}
-
 /// A message but for its `fields`.
-struct Message<'a>(&'a Entry<'a>);
-
-impl Serialize for Message<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let entry = self.0;
-        let summary = entry.summary;
-        let mut map = Map::begin(serializer)?;
-        map.add("v", VERSION)?;
-        map.add_some("seq", entry.seq)?;
-        map.add_some("room", entry.room.map(danmu_proto::RoomId::get))?;
-        map.add("type", &summary.kind)?;
-        map.add_some("received_at", entry.received_us.and_then(Time::micros))?;
-        map.add_some("sent_at", summary.sent_ms.and_then(Time::millis))?;
-        map.add_some("id", summary.id.as_ref())?;
-        map.add_some("user", Some(User(summary)).filter(User::is_known))?;
-        map.add_some("text", summary.text.as_ref())?;
-        map.add_some("colour", summary.colour.map(Colour))?;
-        map.add_some("client", summary.client.map(Shown))?;
-        map.add_some("gift", summary.gift.as_ref().map(|gift| GiftOf(gift, summary.price_fen)))?;
-        map.add_some("superchat", summary.is_superchat().then_some(SuperChat(summary)))?;
-        for (key, flag) in [("foreign", Flags::FOREIGN), ("suspect", Flags::SUSPECT), ("lossy", Flags::LOSSY)] {
-            map.add_some(key, summary.flags.has(flag).then_some(true))?;
+fn message(object: &mut Object<'_>, entry: &Entry<'_>) {
+    let summary = entry.summary;
+    object.number("v", Some(VERSION));
+    object.signed("seq", entry.seq);
+    object.number("room", entry.room.map(danmu_proto::RoomId::get));
+    object.text("type", Some(&summary.kind));
+    time(object, "received_at", entry.received_us.and_then(Time::micros));
+    time(object, "sent_at", summary.sent_ms.and_then(Time::millis));
+    object.text("id", summary.id.as_ref());
+    user(object, summary);
+    object.text("text", summary.text.as_ref());
+    if let Some(colour) = summary.colour {
+        // Into memory, which never fails.
+        let _ = write!(object.key("colour"), "\"#{:06x}\"", colour_rgb(colour));
+    }
+    if let Some(client) = summary.client {
+        match client.name() {
+            Some(name) => object.text("client", Some(name)),
+            None => object.text("client", Some(client.to_string())),
         }
-        map.end()
+    }
+    if let Some(Gift { kind, id, name, count, hits }) = &summary.gift {
+        let mut gift = Object::begin(object.key("gift"));
+        gift.text("kind", Some(kind.name()));
+        gift.number("id", Some(*id));
+        gift.text("name", name.as_ref());
+        gift.number("count", Some(*count));
+        gift.number("hits", *hits);
+        // Where the message says one.
+        gift.number("price_fen", summary.price_fen);
+        gift.end();
+    }
+    if summary.is_superchat() {
+        let mut superchat = Object::begin(object.key("superchat"));
+        superchat.number("price_fen", summary.price_fen);
+        superchat.number("seconds", summary.duration_s);
+        superchat.end();
+    }
+    for (key, flag) in [("foreign", Flags::FOREIGN), ("suspect", Flags::SUSPECT), ("lossy", Flags::LOSSY)] {
+        object.mark(key, summary.flags.has(flag));
     }
 }
 
-struct User<'a>(&'a Summary<'a>);
-
-impl User<'_> {
-    const fn is_known(&self) -> bool {
-        let Summary { user, name, level, role, noble, medal, .. } = self.0;
-        user.is_some() || name.is_some() || level.is_some() || role.is_some() || noble.is_some() || medal.is_some()
+/// Who did it, if anything is known of that.
+fn user(object: &mut Object<'_>, summary: &Summary<'_>) {
+    let Summary { user, name, level, role, noble, medal, .. } = summary;
+    if user.is_none() && name.is_none() && level.is_none() && role.is_none() && noble.is_none() && medal.is_none() {
+        return;
     }
+    let mut object = Object::begin(object.key("user"));
+    object.number("id", *user);
+    object.text("name", name.as_ref());
+    object.number("level", *level);
+    object.text("role", role.map(Role::name));
+    object.number("noble", *noble);
+    if let Some(Medal { name, level, room }) = medal {
+        let mut medal = Object::begin(object.key("medal"));
+        medal.text("name", Some(name));
+        medal.number("level", *level);
+        medal.number("room", *room);
+        medal.end();
+    }
+    object.end();
 }
 
-impl Serialize for User<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Summary { user, name, level, role, noble, medal, .. } = self.0;
-        let mut map = Map::begin(serializer)?;
-        map.add_some("id", *user)?;
-        map.add_some("name", name.as_ref())?;
-        map.add_some("level", *level)?;
-        map.add_some("role", role.map(danmu_proto::summary::Role::name))?;
-        map.add_some("noble", *noble)?;
-        map.add_some("medal", medal.as_ref().map(MedalOf))?;
-        map.end()
-    }
-}
-
-struct MedalOf<'a>(&'a Medal<'a>);
-
-impl Serialize for MedalOf<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Medal { name, level, room } = self.0;
-        let mut map = Map::begin(serializer)?;
-        map.add("name", name)?;
-        map.add_some("level", *level)?;
-        map.add_some("room", *room)?;
-        map.end()
-    }
-}
-
-/// A gift, and its price where the message says one.
-struct GiftOf<'a>(&'a Gift<'a>, Option<u64>);
-
-impl Serialize for GiftOf<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Gift { kind, id, name, count, hits } = self.0;
-        let mut map = Map::begin(serializer)?;
-        map.add("kind", kind.name())?;
-        map.add("id", id)?;
-        map.add_some("name", name.as_ref())?;
-        map.add("count", count)?;
-        map.add_some("hits", *hits)?;
-        map.add_some("price_fen", self.1)?;
-        map.end()
-    }
-}
-
-struct SuperChat<'a>(&'a Summary<'a>);
-
-impl Serialize for SuperChat<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = Map::begin(serializer)?;
-        map.add_some("price_fen", self.0.price_fen)?;
-        map.add_some("seconds", self.0.duration_s)?;
-        map.end()
-    }
-}
-
-/// Anything that shows itself, as a string.
-struct Shown<T>(T);
-
-impl<T: std::fmt::Display> Serialize for Shown<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
-struct Colour(u32);
-
-impl Serialize for Colour {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("#{:06x}", colour_rgb(self.0)))
+fn time(object: &mut Object<'_>, key: &str, time: Option<Time>) {
+    if let Some(time) = time {
+        time.push(object.key(key));
     }
 }
 
@@ -257,24 +268,24 @@ impl Time {
     fn millis(ms: i64) -> Option<Self> {
         Timestamp::from_millisecond(ms).ok().map(|at| Self { at, digits: 3 })
     }
-}
 
-impl Serialize for Time {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn push(&self, line: &mut Vec<u8>) {
         let time = Offset::UTC.to_datetime(self.at);
         if !(0..=9999).contains(&time.year()) {
-            return serializer.collect_str(&format_args!("{:.*}", self.digits, self.at));
+            // Into memory, which never fails.
+            let _ = write!(line, "\"{:.*}\"", self.digits, self.at);
+            return;
         }
         // The same, digit by digit: two times a message are a good part of its cost.
-        let mut text = *b"0000-00-00T00:00:00.000000Z";
+        let mut text = *b"\"0000-00-00T00:00:00.000000Z\"";
         let parts = [
-            (0, 4, time.year().unsigned_abs().into()),
-            (5, 2, time.month().unsigned_abs().into()),
-            (8, 2, time.day().unsigned_abs().into()),
-            (11, 2, time.hour().unsigned_abs().into()),
-            (14, 2, time.minute().unsigned_abs().into()),
-            (17, 2, time.second().unsigned_abs().into()),
-            (20, 6, time.subsec_nanosecond().unsigned_abs() / 1000),
+            (1, 4, time.year().unsigned_abs().into()),
+            (6, 2, time.month().unsigned_abs().into()),
+            (9, 2, time.day().unsigned_abs().into()),
+            (12, 2, time.hour().unsigned_abs().into()),
+            (15, 2, time.minute().unsigned_abs().into()),
+            (18, 2, time.second().unsigned_abs().into()),
+            (21, 6, time.subsec_nanosecond().unsigned_abs() / 1000),
         ];
         for (at, width, mut number) in parts {
             for digit in text[at..at + width].iter_mut().rev() {
@@ -282,61 +293,36 @@ impl Serialize for Time {
                 number /= 10;
             }
         }
-        let end = 20 + self.digits;
-        text[end] = b'Z';
-        serializer.collect_str(&std::str::from_utf8(&text[..=end]).unwrap_or_default())
+        let end = 21 + self.digits;
+        text[end..end + 2].copy_from_slice(b"Z\"");
+        line.extend_from_slice(&text[..end + 2]);
     }
 }
 
-/// Appends the pairs of a payload, as [`Grouped`] writes them.
-fn push_fields(line: &mut Vec<u8>, fields: Fields<'_>) -> io::Result<()> {
-    if may_repeat(fields) {
-        return Ok(serde_json::to_writer(line, &Grouped::of(fields))?);
-    }
-    // Almost always: straight from the payload into the line.
-    let mut before = b'{';
-    for (key, value) in fields.pairs() {
-        line.push(before);
-        before = b',';
-        push_text(line, key)?;
-        line.push(b':');
-        push_text(line, value)?;
-    }
-    if before == b'{' {
-        line.push(before);
-    }
-    line.push(b'}');
-    Ok(())
-}
-
-/// Appends text of a payload that is UTF-8. Most of it is as plain in JSON as it was there.
-fn push_text(line: &mut Vec<u8>, value: stt::Value<'_>) -> io::Result<()> {
+/// Appends what stands between the quotes of a string. `is_plain` says that of the payload it is from.
+fn push_value(line: &mut Vec<u8>, value: stt::Value<'_>, is_plain: bool) {
     let raw = value.raw();
-    // Looks at all of it: without a way out, the compiler looks at many bytes at once.
-    let is_plain = raw.iter().fold(true, |plain, byte| plain & !matches!(byte, ..0x20 | b'"' | b'\\' | b'@'));
-    if !is_plain {
-        return Ok(serde_json::to_writer(line, &value.text())?);
+    if is_plain && !raw.contains(&b'@') {
+        line.extend_from_slice(raw);
+    } else {
+        push_contents(line, &value.text());
     }
-    line.push(b'"');
-    line.extend_from_slice(raw);
-    line.push(b'"');
-    Ok(())
 }
 
 /// Whether a key may stand here twice. `false` is certain; `true` is right for all payloads that have one and for one in
 /// thirty that have none.
-fn may_repeat(fields: Fields<'_>) -> bool {
+fn may_repeat(fields: Indexed<'_, '_>) -> bool {
     const BITS: u32 = 14;
     let mut seen = [0_u64; 1 << (BITS - 6)];
     // What is not spelt plainly may be another spelling of the same.
-    fields.is_lossy()
+    fields.fields().is_lossy()
         || fields.pairs().any(|(key, _)| {
-            let (mut hash, mut is_plain) = (0_u64, true);
+            let (mut name, mut is_plain) = (0_u64, true);
             for &byte in key.raw() {
-                hash = (hash ^ u64::from(byte)).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(BITS);
+                name = name.rotate_left(8) ^ u64::from(byte);
                 is_plain &= byte != b'@';
             }
-            let place = hash as usize % (1 << BITS);
+            let place = (name.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - BITS)) as usize;
             let (word, bit) = (&mut seen[place / 64], 1 << (place % 64));
             let was_seen = *word & bit != 0;
             *word |= bit;
@@ -349,7 +335,6 @@ struct Grouped<'a> {
     pairs: Vec<(Cow<'a, str>, stt::Value<'a>)>,
     /// Places in `pairs`, sorted so that those of one key stand together in order.
     by_key: Vec<u32>,
-    repeats: bool,
 }
 
 impl<'a> Grouped<'a> {
@@ -358,8 +343,7 @@ impl<'a> Grouped<'a> {
         // Sorting finds repeats in n log n whatever the keys are; a hash table would cost more for the usual thirty.
         let mut by_key: Vec<u32> = (0..pairs.len() as u32).collect();
         by_key.sort_unstable_by_key(|&at| (&*pairs[at as usize].0, at));
-        let repeats = by_key.windows(2).any(|two| pairs[two[0] as usize].0 == pairs[two[1] as usize].0);
-        Self { pairs, by_key, repeats }
+        Self { pairs, by_key }
     }
 
     /// For each place, the places of all values of its key; none where the key has stood before.
@@ -372,73 +356,33 @@ impl<'a> Grouped<'a> {
     }
 }
 
-impl Serialize for Grouped<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        if !self.repeats {
-            for (key, value) in &self.pairs {
-                map.serialize_entry(key, &value.text())?;
-            }
-            return map.end();
-        }
-        for ((key, value), group) in self.pairs.iter().zip(self.groups()) {
+impl Grouped<'_> {
+    fn push(&self, line: &mut Vec<u8>) {
+        let mut before = b'{';
+        let mut key = |line: &mut Vec<u8>, key: &str| {
+            line.push(std::mem::replace(&mut before, b','));
+            push_text(line, key);
+            line.push(b':');
+        };
+        for ((name, value), group) in self.pairs.iter().zip(self.groups()) {
             match group {
                 [] => {}
-                [_] => map.serialize_entry(key, &value.text())?,
-                places => map.serialize_entry(key, &Values(&self.pairs, places))?,
+                [_] => {
+                    key(line, name);
+                    push_text(line, &value.text());
+                }
+                places => {
+                    key(line, name);
+                    let mut before = b'[';
+                    for &at in places {
+                        line.push(std::mem::replace(&mut before, b','));
+                        push_text(line, &self.pairs[at as usize].1.text());
+                    }
+                    line.push(b']');
+                }
             }
         }
-        map.end()
-    }
-}
-
-/// The values of a key that repeats.
-struct Values<'a>(&'a [(Cow<'a, str>, stt::Value<'a>)], &'a [u32]);
-
-impl Serialize for Values<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.1.iter().map(|&at| self.0[at as usize].1.text()))
-    }
-}
-
-struct Happening<'a>(&'a Event);
-
-impl Serialize for Happening<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = Map::begin(serializer)?;
-        map.add("v", VERSION)?;
-        match self.0 {
-            Event::Gap(gap) => {
-                map.add("event", "gap")?;
-                map.add("room", gap.room.get())?;
-                map.add_some("from", Time::micros(gap.from_us))?;
-                map.add_some("to", Time::micros(gap.to_us))?;
-                map.add("reason", &gap.reason)?;
-            }
-            Event::Joined { room, at_us, server } => {
-                map.add("event", "joined")?;
-                map.add("room", room.get())?;
-                map.add_some("at", Time::micros(*at_us))?;
-                map.add("server", server)?;
-            }
-            Event::Lost { room, at_us, reason } => {
-                map.add("event", "lost")?;
-                map.add("room", room.get())?;
-                map.add_some("at", Time::micros(*at_us))?;
-                map.add("reason", reason)?;
-            }
-            Event::Status { room, at_us, status } => {
-                map.add("event", "status")?;
-                map.add("room", room.get())?;
-                map.add_some("at", Time::micros(*at_us))?;
-                map.add("status", status)?;
-            }
-            Event::Lagged { lost } => {
-                map.add("event", "lagged")?;
-                map.add("lost", lost)?;
-            }
-        }
-        map.end()
+        line.extend_from_slice(if self.pairs.is_empty() { b"{}" } else { b"}" });
     }
 }
 
@@ -453,17 +397,18 @@ mod tests {
         fn a_time_is_as_its_calendar_writes_it(us in any::<i64>(), ms in any::<i64>()) {
             let near = us % 4_000_000_000_000_000;
             for time in [Time::micros(us), Time::micros(near), Time::millis(ms / 1_000_000)].into_iter().flatten() {
-                let written = serde_json::to_string(&time).unwrap();
-                prop_assert_eq!(written, format!("\"{:.*}\"", time.digits, time.at));
+                let mut written = Vec::new();
+                time.push(&mut written);
+                prop_assert_eq!(String::from_utf8(written).unwrap(), format!("\"{:.*}\"", time.digits, time.at));
             }
         }
 
         #[test]
         fn pairs_are_the_same_whether_they_were_looked_at_for_repeats_or_not(payload in "([a-c@SA\"]{0,3}@=[a/@\"\\\\\n\u{7f}主]{0,3}/){0,6}") {
-            let fields = Fields::new(payload.as_bytes());
-            let mut written = Vec::new();
-            push_fields(&mut written, fields).unwrap();
-            prop_assert_eq!(String::from_utf8(written).unwrap(), serde_json::to_string(&Grouped::of(fields)).unwrap());
+            let (mut written, mut grouped) = (Vec::new(), Vec::new());
+            Lines::default().fields(&mut written, payload.as_bytes());
+            Grouped::of(Fields::new(payload.as_bytes())).push(&mut grouped);
+            prop_assert_eq!(String::from_utf8(written).unwrap(), String::from_utf8(grouped).unwrap());
         }
     }
 }

@@ -140,7 +140,7 @@ fn a_million_keys_take_moments() {
 fn events_are_lines_of_their_own() {
     let line = |event: &Event| {
         let mut line = Vec::new();
-        jsonl::write_event(&mut line, event).unwrap();
+        jsonl::push_event(&mut line, event);
         String::from_utf8(line).unwrap()
     };
     let (room, at_us) = (room(9999), NOON);

@@ -126,7 +126,7 @@ pub(crate) fn is_sound(path: &Path) {
 
 pub(crate) fn json(entry: &Entry<'_>) -> String {
     let mut line = Vec::new();
-    danmu_sinks::format::jsonl::write_message(&mut line, entry).unwrap();
+    danmu_sinks::format::jsonl::Lines::default().message(&mut line, entry);
     String::from_utf8(line).unwrap()
 }
 

@@ -16,7 +16,7 @@ pub(crate) struct Size {
 }
 
 impl Size {
-    pub(crate) const FULL: Self = Self { messages: 100_000, rounds: 5 };
+    pub(crate) const FULL: Self = Self { messages: 200_000, rounds: 5 };
     pub(crate) const TINY: Self = Self { messages: 1000, rounds: 1 };
 }
 
@@ -44,53 +44,45 @@ pub(crate) fn run(size: Size, report: &mut Report) {
     report.target("peers: anonymous memory of watch with one room", Target::AtMost(6.0), median(peaks), "MB");
 }
 
-/// From the first byte that is sent to the end, and the most anonymous memory that was seen meanwhile.
 fn ours(tape: &Tape) -> (Duration, u64) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_danmu"));
+    collect(tape, |server, limit| {
+        command.args(["watch", "9999", "--quiet", "--json", "--limit", limit, "--server", &server.url()])
+    })
+}
+
+fn theirs(tape: &Tape, python: &Path) -> Duration {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/collect.py");
+    let mut command = Command::new(python);
+    collect(tape, |server, limit| command.arg(script).args([&server.address.port().to_string(), "9999", limit])).0
+}
+
+/// From the first byte that is sent to the last line that is read, and the most anonymous memory that was seen meanwhile.
+/// What starting and ending takes does not count, for either.
+fn collect<'c>(tape: &Tape, command: impl FnOnce(&Server, &str) -> &'c mut Command) -> (Duration, u64) {
     let server = Server::start(tape.clone());
-    let limit = tape.messages.to_string();
-    let mut program = Command::new(env!("CARGO_BIN_EXE_danmu"))
-        .args(["watch", "9999", "--json", "--limit", &limit, "--server", &server.url()])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let command = command(&server, &tape.messages.to_string());
+    let mut program = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
     let mut out = program.stdout.take().unwrap();
+    server.wait();
     let begun = Instant::now();
     server.go(1);
-    let mut peak = 0;
     let mut buffer = vec![0; 1 << 16];
-    let mut lines = 0;
-    let mut reads = 0;
-    loop {
+    let (mut lines, mut reads, mut peak) = (0, 0, 0);
+    while lines < tape.messages {
         let n = out.read(&mut buffer).unwrap();
-        if n == 0 {
-            break;
-        }
-        lines += buffer[..n].split(|&byte| byte == b'\n').count() - 1;
+        assert!(n > 0, "the end after {lines} lines");
+        lines += buffer[..n].iter().map(|&byte| usize::from(byte == b'\n')).sum::<usize>();
         if reads % 64 == 0 {
             peak = peak.max(anonymous_bytes(program.id()));
         }
         reads += 1;
     }
     let took = begun.elapsed();
-    assert_eq!(lines, tape.messages);
+    server.end();
+    assert_eq!(out.read(&mut buffer).unwrap(), 0, "more lines than {}", tape.messages);
     assert!(program.wait().unwrap().success());
-    server.end();
     (took, peak)
-}
-
-fn theirs(tape: &Tape, python: &Path) -> Duration {
-    let server = Server::start(tape.clone());
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/collect.py");
-    let (port, limit) = (server.address.port().to_string(), tape.messages.to_string());
-    let begun = Instant::now();
-    server.go(1);
-    let collected = Command::new(python).arg(script).args([&port, "9999", &limit]).output().unwrap();
-    let took = begun.elapsed();
-    assert!(collected.status.success(), "{}", String::from_utf8_lossy(&collected.stderr));
-    server.end();
-    took
 }
 
 /// A Python that has aiodouyu. Installed once, where the registry can be reached; the test of the same name does so too.

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 
 use danmu_proto::packet::{self, PacketDecoder, Sender as Side};
@@ -37,17 +37,20 @@ impl Tape {
     }
 
     fn push(&mut self, payload: &[u8]) {
-        const ID: &[u8] = b"/cid@=";
         packet::encode(Side::Server, payload, &mut self.wire);
         let start = self.wire.len() - 1 - payload.len();
-        self.ids.extend(payload.windows(ID.len()).position(|at| at == ID).map(|at| start + at + ID.len()));
+        if let Some(id) = message::id(payload) {
+            let at = payload.windows(id.len()).position(|at| at == id.as_bytes()).unwrap();
+            self.ids.push(start + at);
+        }
         self.payload_bytes += payload.len();
     }
 
     /// The packets, with ids that no other lap has.
     pub(crate) fn lap(&mut self, lap: u32) -> &[u8] {
+        let digits = format!("{lap:08x}");
         for &at in &self.ids {
-            self.wire[at..at + 8].copy_from_slice(format!("{lap:08x}").as_bytes());
+            self.wire[at..at + 8].copy_from_slice(digits.as_bytes());
         }
         &self.wire
     }
@@ -61,6 +64,7 @@ impl Tape {
 /// Serves one client: lets it in, and after a word from [`Server::go`] sends it so many laps of the tape.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    joined: Receiver<()>,
     go: Sender<u32>,
     thread: JoinHandle<()>,
 }
@@ -70,9 +74,12 @@ impl Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let (go, gone) = mpsc::channel();
+        let (join, joined) = mpsc::channel();
         let thread = thread::spawn(move || {
             let (mut client, _) = listener.accept().unwrap();
             let_in(&mut client);
+            // Not everyone asks.
+            let _ = join.send(());
             let mut lap = 0;
             // Ends with its `Server`. The client may be killed at any time.
             while let Ok(laps) = gone.recv() {
@@ -84,11 +91,16 @@ impl Server {
                 }
             }
         });
-        Self { address, go, thread }
+        Self { address, joined, go, thread }
     }
 
     pub(crate) fn url(&self) -> String {
         format!("tcp://{}", self.address)
+    }
+
+    /// Waits until the client has joined.
+    pub(crate) fn wait(&self) {
+        self.joined.recv().unwrap();
     }
 
     pub(crate) fn go(&self, laps: u32) {

@@ -8,7 +8,7 @@ use anyhow::Context;
 use danmu_proto::summary::own_room;
 use danmu_proto::{Fields, Summary};
 use danmu_sinks::Entry;
-use danmu_sinks::format::jsonl;
+use danmu_sinks::format::jsonl::Lines;
 use danmu_sinks::import::payloads::{self, PayloadError};
 
 use crate::exit::Exit;
@@ -52,7 +52,7 @@ impl Decode {
             Some(what) => what,
             None => by_first_bytes(&mut input).with_context(|| format!("cannot read {name}"))?,
         };
-        let mut out = Out { out: printer.raw(), seq: 0 };
+        let mut out = Out::new(printer.raw());
         decode(what, &mut input, &name, &mut out)?;
         Ok(Exit::Done)
     }
@@ -82,11 +82,17 @@ fn decode(what: Input, input: &mut impl BufRead, name: &str, out: &mut Out<impl 
 
 /// Prints payloads, numbered.
 struct Out<W> {
-    out: W,
+    into: W,
     seq: i64,
+    lines: Lines,
+    line: Vec<u8>,
 }
 
 impl<W: Write> Out<W> {
+    fn new(into: W) -> Self {
+        Self { into, seq: 0, lines: Lines::default(), line: Vec::new() }
+    }
+
     fn payload(&mut self, payload: &[u8]) -> Result<(), Closed> {
         self.seq += 1;
         let fields = Fields::new(payload);
@@ -94,7 +100,9 @@ impl<W: Write> Out<W> {
         let room = own_room(fields);
         let summary = Summary::of(fields, None);
         let entry = Entry { seq: Some(self.seq), room, received_us: None, summary: &summary, payload: Some(payload) };
-        Ok(jsonl::write_message(&mut self.out, &entry)?)
+        self.line.clear();
+        self.lines.message(&mut self.line, &entry);
+        Ok(self.into.write_all(&self.line)?)
     }
 }
 
@@ -109,7 +117,7 @@ mod tests {
     /// What was printed, and the error if there was one.
     fn decoded(what: Input, bytes: &[u8]) -> (Vec<Value>, Option<String>) {
         let mut printed = Vec::new();
-        let mut out = Out { out: &mut printed, seq: 0 };
+        let mut out = Out::new(&mut printed);
         // A small buffer, so that packets and lines are split.
         let mut input = BufReader::with_capacity(7, bytes);
         let done = decode(what, &mut input, "x", &mut out);

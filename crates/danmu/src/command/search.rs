@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use danmu_sinks::format::jsonl;
+use danmu_sinks::format::jsonl::Lines;
 use danmu_sinks::recording::reader::Messages;
 use danmu_sinks::{Filter, Recording, Row, Types};
 use jiff::tz::TimeZone;
@@ -155,7 +155,7 @@ impl Show {
     fn row(&self, row: &Row, is_hit: bool, printer: &mut Printer) -> Result<(), Closed> {
         if self.json {
             return printer.json(|out| {
-                jsonl::write_message(out, &row.entry())?;
+                Lines::default().message(out, &row.entry());
                 if !is_hit {
                     out.truncate(out.len().saturating_sub("}\n".len()));
                     out.extend_from_slice(b",\"context\":true}\n");

@@ -49,8 +49,7 @@ impl Watch {
             rooms.add(room);
         }
         let count = rooms.rooms().count();
-        let show =
-            if self.json { Show::Json { seq: 0, events: self.events } } else { Show::lines(count, self.all, raw) };
+        let show = if self.json { Show::json(self.events) } else { Show::lines(count, self.all, raw) };
         let mut follow = Follow::new(printer, show, capture.limits.types(), capture.give_up, count);
         follow.limit = capture.limits.limit;
         follow.until = capture.limits.until();

@@ -17,6 +17,7 @@ async def collect(port, room, count):
         count -= 1
         if count == 0:
             break
+    sys.stdout.flush()
     await client.close()
 
 
