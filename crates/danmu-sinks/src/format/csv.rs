@@ -91,5 +91,6 @@ fn failed(error: csv::Error) -> io::Error {
 
 /// Whether a spreadsheet would run it. The wide forms are what some of them make narrow first.
 fn is_formula(text: &str) -> bool {
-    text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
+    // Some drop spaces in front.
+    text.starts_with(['\t', '\r', '\n']) || text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
 }
