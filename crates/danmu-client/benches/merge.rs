@@ -11,6 +11,10 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used)] // A bench prints, and a broken corpus is its own fault.
 
+#[path = "../../../benches/report.rs"]
+#[allow(dead_code, reason = "others need more of it")]
+mod report;
+
 use std::collections::HashSet;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -20,6 +24,8 @@ use danmu_client::{LinkId, RoomId};
 use danmu_proto::session::Config;
 use danmu_proto::{Batch, Sender, Session, message, packet};
 use danmu_sim::Scenario;
+
+use report::{Target, line, median, size};
 
 /// How often all take their turn.
 const ROUNDS: usize = 31;
@@ -71,7 +77,8 @@ fn main() {
         black_box(way(black_box(&room)));
         begun.elapsed().as_secs_f64()
     };
-    let rounds: Vec<Vec<f64>> = (0..ROUNDS).map(|_| WAYS.iter().map(|(_, way)| seconds(*way)).collect()).collect();
+    let rounds: Vec<Vec<f64>> =
+        (0..size(ROUNDS, 1)).map(|_| WAYS.iter().map(|(_, way)| seconds(*way)).collect()).collect();
     let [all, chat, other] = [&room.all, &room.chat, &room.other].map(Vec::len);
     let bytes = room.all.iter().map(Vec::len).sum::<usize>();
     println!("{all} messages of {} bytes, {chat} of them chat", bytes / all);
@@ -84,18 +91,18 @@ fn main() {
         let ratio = median(rounds.iter().map(|round| per_message(round, way) / per_message(round, 0)));
         println!("  {name:<18} {ns:>10.1} {ratio:>8.2}");
     }
-    println!(
-        "at most 4 × set for all that is merged: {:.2}",
-        median(rounds.iter().map(|round| per_message(round, 6) / per_message(round, 0)))
-    );
+    let merged = median(rounds.iter().map(|round| per_message(round, 6) / per_message(round, 0)));
     let second = median(rounds.iter().map(|round| (round[9] - round[7]) / round[8]));
-    println!("two links less the reading and decoding of one, as a multiple of one link: {second:.2} (at most 1.3)");
+    println!("{}", report::heading());
+    println!("{}", line("merge: a message of all, as an insertion into a set", Target::AtMost(4.0), merged, "×"));
+    println!("{}", line("merge: two links without reading one, as one link", Target::AtMost(1.3), second, "×"));
 }
 
 impl Room {
     fn new() -> Self {
         let mut scenario = Scenario::new(1, RoomId::new(9999).unwrap());
-        let all: Vec<Vec<u8>> = (0..MESSAGES).map(|n| scenario.next(i64::from(n) * 4).into_bytes()).collect();
+        let all: Vec<Vec<u8>> =
+            (0..size(MESSAGES, 300)).map(|n| scenario.next(i64::from(n) * 4).into_bytes()).collect();
         let (chat, other) = all.iter().cloned().partition(|payload| message::id(payload).is_some());
         let read = |payloads: &[Vec<u8>]| {
             let mut wire = Vec::new();
@@ -173,10 +180,4 @@ fn listening(links: usize) -> Merge {
         merge.joined(*link);
     }
     merge
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

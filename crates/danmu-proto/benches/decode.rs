@@ -15,6 +15,9 @@
 mod corpus;
 #[path = "decode/paths.rs"]
 mod paths;
+#[path = "../../../benches/report.rs"]
+#[allow(dead_code, reason = "others need more of it")]
+mod report;
 
 use std::hint::black_box;
 use std::path::Path;
@@ -23,8 +26,9 @@ use std::time::Instant;
 use danmu_proto::{PacketDecoder, Sender, packet, scan};
 
 use paths::Way;
+use report::{Target, line_with_goal, median, size};
 
-/// How often all take their turn.
+/// How often all take their turn; once where nothing is measured.
 const ROUNDS: usize = 61;
 /// How often one does its work at its turn, after once to warm up.
 const TIMES: usize = 5;
@@ -74,7 +78,7 @@ fn compare(what: &str, wire: &[u8]) {
         _ => seconds(way, wire, TIMES),
     };
     let round = || -> Vec<f64> { paths::WAYS.iter().map(|(name, way)| turn(name, *way)).collect() };
-    let rounds: Vec<Vec<f64>> = (0..ROUNDS).map(|_| round()).collect();
+    let rounds: Vec<Vec<f64>> = (0..size(ROUNDS, 1)).map(|_| round()).collect();
     let at = |name: &str| paths::WAYS.iter().position(|(known, _)| *known == name).unwrap();
     let ratio = |of: &str, to: &str| median(rounds.iter().map(|round| round[at(of)] / round[at(to)]));
 
@@ -88,25 +92,12 @@ fn compare(what: &str, wire: &[u8]) {
             ratio("limit", name)
         );
     }
-    println!("  {:<36} {:>8} {:>8} {:>8}", "", "must", "goal", "reached");
+    println!("{}", report::heading());
     for (name, of, must, goal) in paths::TARGETS {
-        let reached = ratio(of, name);
-        let verdict = if reached >= *goal {
-            "goal"
-        } else if reached >= *must {
-            "must"
-        } else {
-            "below"
-        };
-        println!("  {:<36} {must:>8} {goal:>8} {reached:>8.2}  {verdict}", format!("{name}, as a multiple of {of}"));
+        let told = format!("decode: {name} of {what}, as fast as {of}");
+        println!("{}", line_with_goal(&told, Target::AtLeast(*must), *goal, ratio(of, name), "×"));
     }
     println!();
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// Chat that was recorded, beside the repository; not everyone has it.

@@ -11,6 +11,9 @@
 
 #[path = "worst/cases.rs"]
 mod cases;
+#[path = "../../../benches/report.rs"]
+#[allow(dead_code, reason = "others need more of it")]
+mod report;
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -18,6 +21,7 @@ use std::time::Instant;
 use peak_alloc::PeakAlloc;
 
 use cases::{CASES, Case, PACKETS, RECEIVE, WAYS, Way};
+use report::{Target, line, size};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -31,45 +35,57 @@ fn main() {
         CASES.iter().chain(PACKETS).for_each(|(name, _)| println!("{name}"));
     } else if let Some(at) = has("--once") {
         once(&arguments[at + 1], arguments[at + 2].parse().unwrap(), arguments[at + 3].parse().unwrap());
-    } else if has("--bench").is_some() {
-        tables(MIB, 15);
     } else {
-        tables(MIB / 64, 1);
+        tables(size(MIB, MIB / 64), size(15, 1));
     }
 }
 
 /// Each case with what is done with it.
-fn all() -> impl Iterator<Item = (&'static str, Case, Vec<(&'static str, Way)>)> {
+fn all() -> impl Iterator<Item = (&'static str, Case, Vec<Done>)> {
     let cases =
-        CASES.iter().map(|(name, case)| (*name, *case, WAYS.iter().map(|(done, way, _)| (*done, *way)).collect()));
-    cases.chain(PACKETS.iter().map(|(name, case)| (*name, *case, vec![("receive", RECEIVE.0)])))
+        CASES.iter().map(|(name, case)| (*name, *case, WAYS.iter().map(|(_, way, most)| (*way, *most)).collect()));
+    cases.chain(PACKETS.iter().map(|(name, case)| (*name, *case, vec![RECEIVE])))
 }
 
-fn once(name: &str, size: usize, times: usize) {
+/// What is done, and its bound of memory.
+type Done = (Way, f64);
+
+fn once(name: &str, bytes: usize, times: usize) {
     let (_, case, ways) = all().find(|(known, ..)| *known == name).expect("the name of a case");
-    let payload = case(size);
+    let payload = case(bytes);
     for _ in 0..times {
-        for (_, way) in &ways {
+        for (way, _) in &ways {
             black_box(way(black_box(&payload)));
         }
     }
 }
 
 fn tables(size: usize, rounds: usize) {
-    table("ns a byte", size, |_, way, payload| per_byte(way, payload, rounds));
-    table("a byte of 8 times as much, as a multiple of a byte", size, |case, way, payload| {
-        per_byte(way, payload, rounds) / per_byte(way, &case(size / 8), rounds)
+    table("ns a byte", size, |_, (way, _), payload| per_byte(way, payload, rounds));
+    let mut growth = 0.0_f64;
+    table("a byte of 8 times as much, as a multiple of a byte", size, |case, (way, _), payload| {
+        let times = per_byte(way, payload, rounds) / per_byte(way, &case(size / 8), rounds);
+        growth = growth.max(times);
+        times
     });
-    table("peak of memory, as a multiple of the payload", size, |_, way, payload| peak(way, payload));
+    let mut memory = 0.0_f64;
+    table("peak of memory, as a multiple of the payload", size, |_, (way, most), payload| {
+        let times = peak(way, payload);
+        memory = memory.max(times / most);
+        times
+    });
+    println!("{}", report::heading());
+    println!("{}", line("worst: a byte of 8 times as much, of a byte", Target::AtMost(2.5), growth, "×"));
+    println!("{}", line("worst: memory, of its bound", Target::AtMost(1.0), memory, "×"));
 }
 
-fn table(what: &str, size: usize, cell: impl Fn(Case, Way, &[u8]) -> f64) {
+fn table(what: &str, size: usize, mut cell: impl FnMut(Case, Done, &[u8]) -> f64) {
     println!("{what}");
     let names: Vec<String> = WAYS.iter().map(|(name, ..)| format!("{name:>10}")).collect();
     println!("  {:<16}{}", "", names.concat());
     for (name, case, ways) in all() {
         let payload = case(size);
-        let cells: Vec<String> = ways.iter().map(|(_, way)| format!("{:>10.2}", cell(case, *way, &payload))).collect();
+        let cells: Vec<String> = ways.iter().map(|done| format!("{:>10.2}", cell(case, *done, &payload))).collect();
         println!("  {name:<16}{}", cells.concat());
     }
     println!();

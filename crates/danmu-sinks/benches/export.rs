@@ -12,6 +12,10 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used)] // A bench prints, and a broken corpus is its own fault.
 
+#[path = "../../../benches/report.rs"]
+#[allow(dead_code, reason = "not all benches have targets")]
+mod report;
+
 use std::env;
 use std::fs;
 use std::hint::black_box;
@@ -25,29 +29,35 @@ use danmu_sinks::export::{ExportOptions, to_output};
 use danmu_sinks::{FORMATS, Filter, Recorder, RecorderOptions, Recording};
 use rusqlite::types::ValueRef;
 
+use report::{median, size};
+
+/// How often all take their turn; once where nothing is measured.
 const ROUNDS: usize = 5;
 
 /// What is compared. It gives back something that needs all its work.
 type Way<'a> = (&'a str, Box<dyn Fn() -> u64 + 'a>);
 
+/// How many messages, if others than the usual.
+const MESSAGES: &str = "DANMU_BENCH_MESSAGES";
 /// Set for the child that records, so that its memory is not counted.
 const RECORD_INTO: &str = "DANMU_BENCH_RECORD_INTO";
 
 fn main() {
-    let messages = env::var("DANMU_BENCH_MESSAGES").ok().and_then(|n| n.parse().ok()).unwrap_or(200_000);
+    let messages = env::var(MESSAGES).ok().and_then(|n| n.parse().ok()).unwrap_or(size(200_000, 1000));
     if let Some(path) = env::var_os(RECORD_INTO) {
         return record(Path::new(&path), messages);
     }
-    // `cargo test` runs benches too.
-    if env::args().any(|argument| argument == "--test" || argument == "--list") {
-        return;
-    }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bench.db");
-    let made = Command::new(env::current_exe().unwrap()).env(RECORD_INTO, &path).status().unwrap();
+    let made = Command::new(env::current_exe().unwrap())
+        .env(RECORD_INTO, &path)
+        .env(MESSAGES, messages.to_string())
+        .status()
+        .unwrap();
     assert!(made.success());
+    let rounds = size(ROUNDS, 1);
     let bytes = fs::metadata(&path).unwrap().len();
-    println!("{messages} messages, {} MiB, {ROUNDS} rounds\n", bytes >> 20);
+    println!("{messages} messages, {} MiB, {rounds} rounds\n", bytes >> 20);
 
     let named: Vec<_> = env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let ways: Vec<Way<'_>> = [
@@ -69,7 +79,7 @@ fn main() {
     .filter(|(name, _)| named.is_empty() || name.starts_with("floor") || named.iter().any(|named| named == name))
     .collect();
     let mut peaks_kib = vec![0; ways.len()];
-    let rounds: Vec<Vec<f64>> = (0..ROUNDS)
+    let rounds: Vec<Vec<f64>> = (0..rounds)
         .map(|_| {
             let timed = ways.iter().zip(&mut peaks_kib).map(|((_, way), peak_kib)| {
                 forget_peak();
@@ -86,7 +96,7 @@ fn main() {
         .collect();
     println!("{:24} {:>10} {:>12} {:>14} {:>10}", "", "µs/message", "of rows", "of rows+blocks", "peak MiB");
     for (n, (name, _)) in ways.iter().enumerate() {
-        let median_of = |ratio: &dyn Fn(&Vec<f64>) -> f64| median(rounds.iter().map(ratio).collect());
+        let median_of = |ratio: &dyn Fn(&Vec<f64>) -> f64| median(rounds.iter().map(ratio));
         println!(
             "{name:24} {:10.2} {:11.2}× {:13.2}× {:10.1}",
             median_of(&|round| round[n]) * 1e6 / f64::from(messages),
@@ -95,11 +105,6 @@ fn main() {
             f64::from(peaks_kib[n]) / 1024.0,
         );
     }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// All columns of all rows, as SQLite gives them.

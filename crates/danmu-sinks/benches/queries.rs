@@ -7,6 +7,10 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench")]
 
+#[path = "../../../benches/report.rs"]
+#[allow(dead_code, reason = "not all benches have targets")]
+mod report;
+
 use std::fs;
 use std::hint::black_box;
 use std::path::Path;
@@ -29,7 +33,8 @@ const COLUMNS: &str = "id, room, received_us, sent_ms, type, uid, name, text, le
 
 fn main() {
     // `cargo bench` also passes `--bench`.
-    let rows: u64 = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(200_000);
+    let rows: u64 =
+        std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(report::size(200_000, 1000));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("danmu.db");
     fill(&path, rows as i64);

@@ -13,14 +13,18 @@ mod bare;
 mod idle;
 mod ours;
 mod python;
+#[path = "../../../../benches/report.rs"]
+#[allow(dead_code, reason = "not all benches have targets")]
+mod report;
 
 use std::{
-    env,
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     thread::{self, JoinHandle},
     time::Duration,
 };
+
+use report::{median, size};
 
 /// What is measured.
 #[derive(Clone, Copy)]
@@ -40,7 +44,7 @@ pub(crate) const CHUNK: usize = 64 * 1024;
 
 /// Rounds that count, after one that does not. `cargo test --benches` has just one: it only shows that they work.
 fn rounds() -> usize {
-    if env::args().any(|arg| arg == "--bench") { 45 } else { 1 }
+    size(45, 1)
 }
 
 impl Task {
@@ -63,9 +67,21 @@ fn main() {
     }
     let python = python.as_deref().ok();
     println!("{:<36}{:>10}{:>10}{:>10}{:>8}{:>10}", "", "asyncore", "mio", "python", "/ mio", "/ python");
-    let chunks = 1_500;
-    report("echo, 1 connection, trips/s", 1.0, Task::Echo { connections: 1, rounds: 5_000 }, ours::queued, python);
-    report("echo, 100 connections, trips/s", 1.0, Task::Echo { connections: 100, rounds: 50 }, ours::queued, python);
+    let chunks = size(1_500, 15);
+    report(
+        "echo, 1 connection, trips/s",
+        1.0,
+        Task::Echo { connections: 1, rounds: size(5_000, 50) },
+        ours::queued,
+        python,
+    );
+    report(
+        "echo, 100 connections, trips/s",
+        1.0,
+        Task::Echo { connections: 100, rounds: size(50, 2) },
+        ours::queued,
+        python,
+    );
     report("bulk with send, MB/s", 1e6, Task::Bulk { chunks }, ours::queued, python);
     report("bulk with try_send, MB/s", 1e6, Task::Bulk { chunks }, ours::direct, python);
     report("receive, MB/s", 1e6, Task::Receive { chunks }, ours::queued, None);
@@ -86,8 +102,8 @@ fn report(name: &str, unit: f64, task: Task, ours: fn(Task) -> Duration, python:
             python_rates.extend(python.map(|took| task.rate(took) / unit));
         }
     }
-    let by_mio = median(ours_rates.iter().zip(&mio_rates).map(|(ours, mio)| ours / mio).collect());
-    let by_python = median(ours_rates.iter().zip(&python_rates).map(|(ours, python)| ours / python).collect());
+    let by_mio = median(ours_rates.iter().zip(&mio_rates).map(|(ours, mio)| ours / mio));
+    let by_python = median(ours_rates.iter().zip(&python_rates).map(|(ours, python)| ours / python));
     let (ours, mio, python) = (median(ours_rates), median(mio_rates), median(python_rates));
     print!("{name:<36}{ours:>10.0}{mio:>10.0}");
     if python.is_nan() {
@@ -113,9 +129,4 @@ pub(crate) fn receive_on_thread(listener: TcpListener) -> JoinHandle<()> {
         let mut buffer = vec![0; CHUNK];
         while stream.read(&mut buffer).unwrap() > 0 {}
     })
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

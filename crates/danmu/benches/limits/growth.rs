@@ -16,6 +16,7 @@ use danmu_proto::session::Config;
 use danmu_proto::{Batch, LinkId, Message, PacketDecoder, RoomId, Sender, Session, Summary, packet};
 
 use crate::measure::{median, thread_cpu};
+use crate::report::is_full;
 use crate::traffic::Tape;
 
 /// How much is measured.
@@ -53,7 +54,7 @@ pub(crate) fn file() -> PathBuf {
 /// Notes a point of the chart of growth, in place of an earlier one with the same `x`. `line` says what is drawn, if there
 /// is more than one line in the panel. See [`file`] for panels and units; a tiny run notes nothing.
 pub(crate) fn note(panel: &str, line: &str, x: f64, y: f64) {
-    if !crate::is_full() {
+    if !is_full() {
         return;
     }
     let known = fs::read_to_string(file()).unwrap_or_default();

@@ -14,6 +14,9 @@ mod growth;
 mod ingest;
 mod measure;
 mod peers;
+#[path = "../../../../benches/report.rs"]
+#[allow(dead_code, reason = "others need more of it")]
+mod report;
 mod rows;
 mod traffic;
 
@@ -21,7 +24,7 @@ use measure::Report;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let full = is_full();
+    let full = report::is_full();
     let parts: Vec<&str> = arguments.iter().map(String::as_str).filter(|part| !part.starts_with('-')).collect();
     let asked_for = |part| parts.is_empty() || parts.contains(&part);
     let mut report = Report::default();
@@ -38,9 +41,4 @@ fn main() {
         rows::run(if full { rows::Size::FULL } else { rows::Size::TINY }, &mut report);
     }
     report.print();
-}
-
-/// Whether this is a measurement and not a test.
-pub(crate) fn is_full() -> bool {
-    std::env::args().any(|argument| argument == "--bench")
 }

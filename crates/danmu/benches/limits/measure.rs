@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::report;
+pub(crate) use crate::report::{Target, median};
+
 /// CPU time of this thread so far.
 pub(crate) fn thread_cpu() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
@@ -32,22 +35,9 @@ pub(crate) fn anonymous_bytes(pid: u32) -> u64 {
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
-pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.into_iter().collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 /// Microseconds of `time` for each of `n`.
 pub(crate) fn micros_each(time: Duration, n: usize) -> f64 {
     time.as_secs_f64() * 1e6 / n as f64
-}
-
-/// On which side of a target it is good to be.
-#[derive(Clone, Copy)]
-pub(crate) enum Target {
-    AtMost(f64),
-    AtLeast(f64),
 }
 
 /// All targets that were measured, for the table at the end.
@@ -59,19 +49,14 @@ pub(crate) struct Report {
 impl Report {
     /// Notes what was reached of a target, in `unit` (`×` for ratios).
     pub(crate) fn target(&mut self, what: &str, target: Target, reached: f64, unit: impl Display) {
-        let (sign, bound, holds) = match target {
-            Target::AtMost(most) => ('≤', most, reached <= most),
-            Target::AtLeast(least) => ('≥', least, reached >= least),
-        };
-        let verdict = if holds { "reached" } else { "MISSED" };
-        let (bound, part) = (format!("{sign} {bound} {unit}"), reached / bound);
-        self.lines.push(format!("{what:<64} {bound:>12} {reached:>10.2} {part:>10.2}  {verdict}"));
-        println!("{}", self.lines[self.lines.len() - 1]);
+        let line = report::line(what, target, reached, unit);
+        println!("{line}");
+        self.lines.push(line);
     }
 
     pub(crate) fn print(&self) {
         if !self.lines.is_empty() {
-            println!("\n{:<64} {:>12} {:>10} {:>10}", "", "target", "reached", "of target");
+            println!("\n{}", report::heading());
             for line in &self.lines {
                 println!("{line}");
             }
