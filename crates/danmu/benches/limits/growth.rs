@@ -68,25 +68,33 @@ pub(crate) fn note(panel: &str, line: &str, x: f64, y: f64) {
 /// What is done with a stretch of wire. Gives something that depends on all of it.
 type Way = fn(&[u8]) -> usize;
 
-const WAYS: &[(&str, Way)] = &[("framing", framing), ("view", view), ("owned", owned), ("summary", summary)];
+/// All of them, by name, and what is written beside their lines in the chart.
+const WAYS: &[(&str, Way, Option<&str>)] = &[
+    ("framing", framing, Some("cut out of the stream")),
+    ("view", view, Some("read as chat")),
+    ("owned", owned, None),
+    ("summary", summary, Some("summed up for a recording")),
+];
 
 fn message(size: Size) {
     println!("message size: ns CPU a message, and a byte of it");
     print!("{:>12}", "bytes");
-    for (name, _) in WAYS {
+    for (name, ..) in WAYS {
         print!(" {name:>20}");
     }
     println!();
     for bytes in (3..=10).map(|power| 1_usize << (2 * power)) {
         let wire = chat_of(bytes).repeat((size.bytes / bytes).max(1));
         let messages = wire.len() / bytes;
-        let turn = || WAYS.iter().map(|(_, way)| time(|| way(&wire))).collect();
+        let turn = || WAYS.iter().map(|(_, way, _)| time(|| way(&wire))).collect();
         let rounds: Vec<Vec<Duration>> = (0..size.rounds).map(|_| turn()).collect();
         print!("{bytes:>12}");
-        for (at, (name, _)) in WAYS.iter().enumerate() {
+        for (at, (_, _, drawn)) in WAYS.iter().enumerate() {
             let ns = median(rounds.iter().map(|round| round[at].as_secs_f64())) * 1e9 / messages as f64;
             print!(" {ns:>12.1} {:>7.3}", ns / bytes as f64);
-            note("message", name, bytes as f64, ns);
+            if let Some(drawn) = drawn {
+                note("message", drawn, bytes as f64, ns);
+            }
         }
         println!();
     }

@@ -10,6 +10,7 @@
     reason = "a benchmark prints, fails by panicking, and CPU time never goes back"
 )]
 
+mod chart;
 mod growth;
 mod ingest;
 mod measure;
@@ -39,6 +40,9 @@ fn main() {
     }
     if asked_for("rows") {
         rows::run(if full { rows::Size::FULL } else { rows::Size::TINY }, &mut report);
+    }
+    if parts.contains(&"chart") || (parts.is_empty() && !full) {
+        chart::run();
     }
     report.print();
 }

@@ -9,6 +9,7 @@ use danmu_sinks::recording::optimize::optimize;
 use danmu_sinks::{Filter, Recorder, RecorderOptions, Recording};
 use rusqlite::{Connection, OpenFlags};
 
+use crate::growth;
 use crate::measure::{Report, Target, median, micros_each, thread_cpu};
 use crate::traffic::Tape;
 
@@ -55,8 +56,12 @@ pub(crate) fn run(size: Size, report: &mut Report) {
         })
         .collect();
     recorder.finish(now_us).unwrap();
-    let growth = steps[steps.len() - 1] / steps[0];
-    report.target("rows: CPU a row of the last, of that of the first", Target::AtMost(1.1), growth, "×");
+    for rows in 1..=steps.len() {
+        let seconds = steps[..rows].iter().sum::<f64>() * size.step as f64 / 1e6;
+        growth::note("rows", "", (rows * size.step) as f64, seconds);
+    }
+    let slower = steps[steps.len() - 1] / steps[0];
+    report.target("rows: CPU a row of the last, of that of the first", Target::AtMost(1.1), slower, "×");
     let begun = thread_cpu();
     optimize(&path).unwrap();
     println!("optimized in {:.1} s CPU", (thread_cpu() - begun).as_secs_f64());
