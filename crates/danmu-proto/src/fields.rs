@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::scan::{MarkedPairs, Marker, Marks};
+use crate::scan::{MarkedPairs, Marker, Marks, Source};
 use crate::stt::{self, Nested, Pairs, Value};
 
 /// The fields of one payload. Borrows from it, copies nothing, and forgets nothing.
@@ -90,6 +90,12 @@ impl Index {
     pub fn read<'a>(&mut self, payload: &'a [u8]) -> Indexed<'_, 'a> {
         let fields = Fields::new(payload);
         Indexed { fields, marks: self.0.mark(fields.0.source()) }
+    }
+
+    /// The pairs of a payload that is nothing but pairs, `key@=value/` each: keys, and values with the `/` behind them. Put
+    /// together again, they are the payload. `None` if it is not. Nothing is checked as UTF-8.
+    pub fn exact<'a>(&mut self, payload: &'a [u8]) -> Option<impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone> {
+        Some(self.0.mark(Source::Bytes(payload))?.exact())
     }
 }
 

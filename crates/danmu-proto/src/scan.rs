@@ -251,6 +251,17 @@ impl<'m, 'a> Marks<'m, 'a> {
         self.marks.len() / 2
     }
 
+    /// The pairs in order, as bytes, each value with its `/`.
+    pub(crate) fn exact(self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone {
+        let bytes = self.of.bytes();
+        let mut start = 0;
+        self.marks.as_chunks().0.iter().map(move |&[separator, end]| {
+            let (separator, end) = (separator as usize, end as usize + 1);
+            let start = std::mem::replace(&mut start, end);
+            (&bytes[start..separator - 1], &bytes[separator + 1..end])
+        })
+    }
+
     /// The pairs in order.
     pub(crate) fn pairs(self) -> MarkedPairs<'m, 'a> {
         MarkedPairs { of: self.of, start: 0, marks: self.marks.chunks_exact(2) }

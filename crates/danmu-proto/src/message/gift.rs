@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::fields::Fields;
 use crate::message::Entry as _;
-use crate::stt::Nested;
+use crate::stt::{Nested, Value};
 use crate::summary::{self, Client, GiftKind, Role, Summarize, Summary, filled, medal, positive};
 
 view! {
@@ -48,7 +48,7 @@ view! {
         /// Name of who receives it.
         receiver_name: Cow<'a, str> = "receive_nn",
         /// Path of the giver's picture.
-        avatar: Cow<'a, str> = "ic",
+        avatar: Value<'a> = "ic",
         /// Level of this room's medal even when another is worn.
         fan_level: Option<u32> = "fl",
         /// Whether the giver is a diamond fan.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::message::entries;
-use crate::stt::Nested;
+use crate::stt::{Nested, Value};
 use crate::summary::{Summarize, Summary, filled, medal, positive, seconds_to_ms};
 
 view! {
@@ -18,7 +18,7 @@ view! {
         /// Nickname of the noble.
         name: Cow<'a, str> = "unk",
         /// Path of the noble's picture.
-        avatar: Cow<'a, str> = "uic",
+        avatar: Value<'a> = "uic",
         /// The rank, as in chat.
         noble: Option<u32> = "nl",
         /// The room that it was bought in.

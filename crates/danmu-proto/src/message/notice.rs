@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::stt::Value;
 use crate::summary::{Summarize, Summary, filled, positive, seconds_to_ms};
 
 view! {
@@ -26,7 +27,7 @@ view! {
         /// Number of this line: no unique id.
         number: Option<u64> = "cid",
         /// Path of the sender's picture.
-        avatar: Cow<'a, str> = "icon",
+        avatar: Value<'a> = "icon",
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::stt::Value;
 use crate::summary::{self, Client, GiftKind, Summarize, Summary, filled, seconds_to_ms};
 
 view! {
@@ -51,7 +52,7 @@ view! {
         /// Nickname of who left it.
         name: Cow<'a, str> = "snk",
         /// Path of the picture of who left it.
-        avatar: Cow<'a, str> = "sic",
+        avatar: Value<'a> = "sic",
         /// When it appeared, in seconds since the Unix epoch.
         appeared_s: Option<i64> = "tm",
         /// When it can be opened, in seconds since the Unix epoch.

@@ -33,7 +33,7 @@ view! {
         /// Whether this is a diamond fan.
         diamond_fan: bool = "diaf",
         /// Path of the picture.
-        avatar: Cow<'a, str> = "ic",
+        avatar: Value<'a> = "ic",
         /// Effects: nested, a list of maps `eid`, `etp`, `sc`, `ef`.
         effects: Value<'a> = "el",
     }
@@ -66,7 +66,7 @@ view! {
         /// The new level.
         level: Option<u32> = "level",
         /// Path of the picture.
-        avatar: Cow<'a, str> = "ic",
+        avatar: Value<'a> = "ic",
     }
 }
 

@@ -1,6 +1,6 @@
 //! Optimizing: what is left out while recording because it would slow it down.
 //!
-//! - Raw blocks, at least one a commit, become blocks of a MiB, which compress far better.
+//! - Raw blocks, at least one a commit, become blocks of some MiB, which compress far better.
 //! - An index finds the messages of a room, and words in them.
 //! - Room that this freed in the file goes back to the disk, where it is worth copying the file for.
 

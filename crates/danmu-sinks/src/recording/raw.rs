@@ -1,12 +1,14 @@
 //! Raw blocks: the payloads of consecutive messages, exactly as they came, compressed together.
 //!
 //! ```text
-//! body     zstd( length u32le, payload, length u32le, payload, … )
+//! body     zstd( length u32le, payload, length u32le, payload, … ), or the same by column where there are many
 //! crc      CRC-32 of the body as it is stored
 //! ```
 //!
 //! Every commit writes the blocks of its own rows, so that rows and payloads live or die together. A block ends once it
-//! holds 256 KiB. Optimizing packs them to at most 1.25 MiB, so reading one never takes much memory.
+//! holds a MiB. Optimizing packs them to at most 3.25 MiB, so reading one never takes much memory.
+
+mod columns;
 
 use std::io;
 
@@ -14,8 +16,10 @@ use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
 use thiserror::Error;
 
+use columns::Packer;
+
 /// A block that has reached this many bytes of lengths and payloads is closed.
-pub(super) const FULL_BYTES: usize = 256 * 1024;
+pub(super) const FULL_BYTES: usize = 1 << 20;
 
 /// The most that a block may hold when it is read: far more than any that was written. What says it has more is damaged.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
@@ -23,12 +27,15 @@ const MOST_BYTES: usize = 64 * 1024 * 1024;
 /// While recording: fast, and within a tenth of what higher levels reach on blocks of this size.
 const LEVEL: i32 = 1;
 
-/// Up to this many bytes, [`Builder::packing`] puts into one block: four that were full, which are a little more than
-/// that. Names and words come back after hundreds of messages, so larger blocks compress better, by a seventh here.
-pub(super) const PACKED_BYTES: usize = 5 * FULL_BYTES;
+/// Up to this many bytes, [`Builder::packing`] puts into one block: three that were full, which are a little more than
+/// that. Names and words come back after thousands of messages, so larger blocks compress better.
+pub(super) const PACKED_BYTES: usize = 3 * FULL_BYTES + FULL_BYTES / 4;
 
 /// While packing: another tenth, for about the time that recording took. `benches/README.md` has the figures.
-const PACKED_LEVEL: i32 = 6;
+const PACKED_LEVEL: i32 = 9;
+
+/// Fewer payloads are not packed by column, which would take more than it gives.
+const FEW: i64 = 64;
 
 /// Why a raw block cannot be read.
 #[derive(Debug, Error)]
@@ -95,6 +102,8 @@ pub(super) struct Builder {
     compressor: zstd::bulk::Compressor<'static>,
     full_bytes: usize,
     plain: Vec<u8>,
+    packer: Packer,
+    packed: Vec<u8>,
     first_id: i64,
     count: i64,
 }
@@ -112,7 +121,8 @@ impl Builder {
 
     fn with(level: i32, full_bytes: usize) -> io::Result<Self> {
         let compressor = zstd::bulk::Compressor::new(level)?;
-        Ok(Self { compressor, full_bytes, plain: Vec::new(), first_id: 0, count: 0 })
+        let (plain, packer, packed) = Default::default();
+        Ok(Self { compressor, full_bytes, plain, packer, packed, first_id: 0, count: 0 })
     }
 
     /// Adds the payload of message `id`, which follows on the one before. Gives the block once it is full.
@@ -120,8 +130,7 @@ impl Builder {
         if self.count == 0 {
             self.first_id = id;
         }
-        self.plain.extend_from_slice(&(payload.len() as u32).to_le_bytes());
-        self.plain.extend_from_slice(payload);
+        columns::put(&mut self.plain, payload);
         self.count += 1;
         if self.plain.len() < self.full_bytes { Ok(None) } else { self.finish() }
     }
@@ -131,7 +140,12 @@ impl Builder {
         if self.count == 0 {
             return Ok(None);
         }
-        let body = self.compressor.compress(&self.plain)?;
+        let body = if self.count < FEW {
+            self.compressor.compress(&self.plain)?
+        } else {
+            self.packer.pack(&self.plain, &mut self.packed);
+            self.compressor.compress(&self.packed)?
+        };
         let crc = i64::from(crc32fast::hash(&body));
         let stored = Stored { first_id: self.first_id, count: self.count, crc, body };
         self.clear();
@@ -144,6 +158,7 @@ impl Builder {
         self.plain.clear();
         // One message of 1 MiB must not cost that memory for ever.
         self.plain.shrink_to(2 * self.full_bytes);
+        self.packed.shrink_to(2 * self.full_bytes);
     }
 }
 
@@ -164,6 +179,8 @@ impl Block {
         }
         let plain =
             zstd::bulk::decompress(body, MOST_BYTES).map_err(|source| RawError::Compression { first_id, source })?;
+        let plain = if columns::is_packed(&plain) { columns::unpack(&plain, MOST_BYTES) } else { Some(plain) };
+        let plain = plain.ok_or(RawError::Shape { first_id, count })?;
         let spans = spans(&plain)
             .filter(|spans| spans.len() as i64 == count && first_id.checked_add(count).is_some())
             .ok_or(RawError::Shape { first_id, count })?;
@@ -212,4 +229,47 @@ fn spans(plain: &[u8]) -> Option<Vec<(u32, u32)>> {
         spans.push((start as u32, at as u32));
     }
     Some(spans)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAYLOADS: i64 = 2 * FEW;
+
+    fn payload(id: i64) -> Vec<u8> {
+        format!("type@=chatmsg/uid@={id}/txt@=主播好/").into_bytes()
+    }
+
+    #[track_caller]
+    fn holds_all(stored: &Stored) {
+        let block = Block::open(stored).unwrap();
+        let payloads: Vec<_> = block.payloads().map(|(id, payload)| (id, payload.to_vec())).collect();
+        assert_eq!(payloads, (7..7 + PAYLOADS).map(|id| (id, payload(id))).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn blocks_of_earlier_versions_are_read() {
+        let mut plain = Vec::new();
+        (7..7 + PAYLOADS).for_each(|id| columns::put(&mut plain, &payload(id)));
+        let body = zstd::bulk::compress(&plain, LEVEL).unwrap();
+        let crc = crc32fast::hash(&body).into();
+        holds_all(&Stored { first_id: 7, count: PAYLOADS, crc, body });
+    }
+
+    #[test]
+    fn many_payloads_are_packed_and_few_are_not() {
+        let mut builder = Builder::new().unwrap();
+        let mut build = |count| {
+            for id in 7..7 + count {
+                assert_eq!(builder.push(id, &payload(id)).unwrap(), None);
+            }
+            builder.finish().unwrap().unwrap()
+        };
+        let is_packed =
+            |stored: &Stored| columns::is_packed(&zstd::bulk::decompress(&stored.body, MOST_BYTES).unwrap());
+        let many = build(PAYLOADS);
+        assert!(is_packed(&many) && !is_packed(&build(FEW - 1)));
+        holds_all(&many);
+    }
 }
