@@ -239,6 +239,11 @@ pub fn kind(payload: &[u8]) -> Cow<'_, str> {
     stt::first(Value::unchecked(payload), "type").text()
 }
 
+/// The type of a payload as it stands there, if it is UTF-8: with escapes, if it has any, which no type that is known has.
+pub(crate) fn plain_kind(payload: &[u8]) -> &str {
+    std::str::from_utf8(stt::first(Value::unchecked(payload), "type").raw()).unwrap_or_default()
+}
+
 /// What tells a message from all others of its room: the `cid` of chat. `None` if it has none, as no other type does.
 ///
 /// Quick for what has its type in front, as nearly everything has: links ask it of each message.

@@ -236,10 +236,10 @@ impl Session {
         batch.reserve(bytes.len());
         let cut = self.decoder.read(bytes, |payload| {
             whole += 1;
-            let kind = message::kind(payload);
-            let control = message::is_control(&kind);
-            if matches!(&*kind, "loginres" | "error") {
-                answers.push(Answer::of(payload, &kind));
+            let kind = message::plain_kind(payload);
+            let control = message::is_control(kind);
+            if matches!(kind, "loginres" | "error") {
+                answers.push(Answer::of(payload, kind));
             }
             batch.push(payload, control);
         });

@@ -134,7 +134,7 @@ fn bare_blocks(path: &Path) -> u64 {
     let mut bytes = 0;
     while let Some(row) = rows.next().unwrap() {
         let body = row.get_ref(0).unwrap().as_blob().unwrap();
-        bytes += zstd::bulk::decompress(body, 1 << 20).unwrap().len() as u64;
+        bytes += zstd::bulk::decompress(body, 64 << 20).unwrap().len() as u64;
     }
     bytes
 }

@@ -29,7 +29,10 @@ const MOST_KEYS: usize = 1024;
 /// A block has no more shapes than this.
 const MOST_SHAPES: usize = u16::MAX as usize;
 
-/// Packs blocks. Keeps its memory for the next one.
+/// So much memory is kept from one block to the next: what one fills need not be what the next one does.
+const KEPT_BYTES: usize = 4 << 20;
+
+/// Packs blocks. Keeps some memory from one to the next.
 #[derive(Default)]
 pub(super) struct Packer {
     index: Index,
@@ -61,10 +64,10 @@ impl Packer {
         put_count(packed, self.shapes.all.len());
         for shape in self.shapes.all.all() {
             packed.extend_from_slice(&(shape.len() as u16).to_le_bytes());
-            packed.extend(shape.iter().flat_map(|key| key.to_le_bytes()));
+            put_numbers(packed, shape);
         }
         put_count(packed, self.numbers.len());
-        packed.extend(self.numbers.iter().flat_map(|shape| shape.to_le_bytes()));
+        put_numbers(packed, &self.numbers);
         self.columns[..self.keys.all.len()].iter().for_each(|column| put(packed, column));
         packed.extend_from_slice(&self.whole);
         self.clear();
@@ -77,20 +80,27 @@ impl Packer {
         }
         let Some(pairs) = self.index.exact(payload) else { return 0 };
         self.shape.clear();
-        for (key, _) in pairs.clone() {
-            let known = (self.shape.len() < MOST_PAIRS).then(|| self.keys.number(key));
-            let Some(number) = known.flatten() else { return 0 };
+        let mut fits = true;
+        for (key, value) in pairs.clone() {
+            let number = if self.shape.len() < MOST_PAIRS { self.keys.number(key) } else { None };
+            let Some(number) = number else {
+                fits = false;
+                break;
+            };
+            if self.columns.len() == usize::from(number) {
+                self.columns.push(Vec::new());
+            }
+            self.columns[usize::from(number)].extend_from_slice(value);
             self.shape.push(number);
         }
-        let Some(number) = self.shapes.number(&self.shape) else { return 0 };
-        if self.columns.len() < self.keys.all.len() {
-            self.columns.resize_with(self.keys.all.len(), Vec::new);
+        if fits && let Some(number) = self.shapes.number(&self.shape) {
+            return number + 1;
         }
         for (&key, (_, value)) in self.shape.iter().zip(pairs) {
             let column = &mut self.columns[usize::from(key)];
-            column.extend_from_slice(value);
+            column.truncate(column.len() - value.len());
         }
-        number + 1
+        0
     }
 
     fn clear(&mut self) {
@@ -99,6 +109,11 @@ impl Packer {
         self.numbers.clear();
         self.whole.clear();
         self.columns.iter_mut().for_each(Vec::clear);
+        let columns: usize = self.columns.iter().map(Vec::capacity).sum();
+        let shapes = size_of::<u16>() * (self.shapes.all.text.capacity() + self.numbers.capacity());
+        if columns + shapes + self.whole.capacity() > KEPT_BYTES {
+            *self = Self::default();
+        }
     }
 }
 
@@ -154,6 +169,12 @@ fn at_most(most: usize, count: usize) -> Option<usize> {
 
 fn put_count(into: &mut Vec<u8>, count: usize) {
     into.extend_from_slice(&(count as u32).to_le_bytes());
+}
+
+fn put_numbers(into: &mut Vec<u8>, numbers: &[u16]) {
+    for number in numbers {
+        into.extend_from_slice(&number.to_le_bytes());
+    }
 }
 
 /// Appends bytes, with their length before them.
