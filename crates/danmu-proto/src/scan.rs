@@ -499,8 +499,8 @@ struct Mark<'m> {
     odd: u64,
 }
 
-/// How many marks of a block are written down at once; most blocks have no more.
-const MARKS_AT_ONCE: usize = 12;
+/// How many marks of a block are written down at once: about as many as most have.
+const MARKS_AT_ONCE: usize = 8;
 
 impl Sink for Mark<'_> {
     #[expect(clippy::inline_always, reason = "must become part of a function that is built for the processor")]
@@ -558,31 +558,31 @@ fn mark_with<B: Blocks>(bytes: &[u8], marks: &mut [MaybeUninit<u32>]) -> Option<
     (sink.odd | sink.in_value == 0 && bytes.last().is_none_or(|last| *last == b'/')).then_some(sink.count)
 }
 
-/// Writes down where the segments behind the `/` of a window begin, and where its `@` are.
-struct Starts<'s> {
+/// Writes down where the `/` of a window are, and where its `@`.
+struct Ends<'s> {
     /// Where the window begins.
     window: usize,
-    /// Where each segment begins; the first `count` are written.
-    into: &'s mut [MaybeUninit<u32>; STARTS],
+    /// Where each `/` is; the first `count` are written.
+    into: &'s mut [MaybeUninit<u32>; ENDS],
     count: usize,
     ats: &'s mut [MaybeUninit<u64>; ATS],
 }
 
 /// How many `/` of a block are written down at once; most blocks have no more.
 const AT_ONCE: usize = 6;
-/// One start before the first `/`, and what is written at once.
-const STARTS: usize = 1 + WINDOW + AT_ONCE;
+/// One for each byte of a window, and what is written at once.
+const ENDS: usize = WINDOW + AT_ONCE;
 
-impl Sink for Starts<'_> {
+impl Sink for Ends<'_> {
     #[expect(clippy::inline_always, reason = "must become part of a function that is built for the processor")]
     #[inline(always)]
     fn take(&mut self, base: usize, Bits { slash, at, .. }: Bits) {
         // SAFETY: a block of a window.
         unsafe { self.ats.get_unchecked_mut(base / BLOCK) }.write(at);
-        let start = |bit| (self.window + base) as u32 + 1 + bit;
-        // SAFETY: `count` is at most 1 and one for each byte before this block, so there is room for one for each byte of the
-        // block, and for `AT_ONCE`.
-        self.count += unsafe { write_bits::<AT_ONCE, _>(slash, self.into.get_unchecked_mut(self.count..), start) };
+        let end = |bit| (self.window + base) as u32 + bit;
+        // SAFETY: `count` is at most one for each byte before this block, so there is room for one for each byte of the block,
+        // and for `AT_ONCE`.
+        self.count += unsafe { write_bits::<AT_ONCE, _>(slash, self.into.get_unchecked_mut(self.count..), end) };
     }
 }
 
@@ -592,82 +592,80 @@ fn locate_with<B: Blocks>(located: &mut Located<'_>, keys: &ViewKeys) {
     let length = located.text.len();
     assert!(Located::LENGTHS.contains(&length));
     // Backwards, so that the first of a repeated key is the one that stays.
-    let mut behind = length as u32 + 1;
+    let mut behind = length as u32;
     for window in (0..length.div_ceil(WINDOW)).rev() {
         behind = locate_in_window::<B>(located, window * WINDOW, behind, keys);
     }
 }
 
-/// Locates what begins in a window, or right behind it. `behind` is where the first segment begins that does not. Gives
-/// where the first one begins that does.
+/// Locates what begins behind a `/` of a window, and in the first one what begins before. `behind` is where the last of it
+/// ends. Gives where what is before it does.
 #[expect(clippy::inline_always, reason = "must become part of a function that is built for the processor")]
 #[inline(always)]
 fn locate_in_window<B: Blocks>(located: &mut Located<'_>, window: usize, behind: u32, keys: &ViewKeys) -> u32 {
     let payload = located.text.as_bytes();
     let part = &payload[window..payload.len().min(window + WINDOW)];
-    let mut starts = [const { MaybeUninit::uninit() }; _];
-    starts[0].write(0);
-    let mut sink = Starts { window, into: &mut starts, count: usize::from(window == 0), ats: &mut located.ats };
+    let mut ends = [const { MaybeUninit::uninit() }; _];
+    let mut sink = Ends { window, into: &mut ends, count: 0, ats: &mut located.ats };
     blocks::<B>(part, &mut sink);
     let count = sink.count;
     for beyond in [0, 1] {
         located.ats[part.len().div_ceil(BLOCK) + beyond].write(0);
     }
     // SAFETY: so many were written.
-    let starts = unsafe { std::slice::from_raw_parts(starts[..count].as_ptr().cast::<u32>(), count) };
-
-    // First those that begin so near to the end of the payload that their heads would reach beyond it.
+    let ends = unsafe { std::slice::from_raw_parts(ends[..count].as_ptr().cast::<u32>(), count) };
+    let mut place = |head: u64, start: usize, end: u32| {
+        if let Some((place, length)) = keys.find(head) {
+            located.spans[place as usize % PLACES] = (start as u32 + length, end);
+        }
+    };
+    // First what begins so near to the end of the payload that its head would reach beyond it.
     let last_head = payload.len() - HEAD;
     // SAFETY: all callers give an offset of at most `last_head`.
     let load = |at: usize| u64::from_le(unsafe { payload.as_ptr().add(at).cast::<u64>().read_unaligned() });
-    let (mut next, mut left) = (behind, count);
-    while left > 0 && starts[left - 1] as usize > last_head {
+    let (mut end, mut left) = (behind, count);
+    while left > 0 && ends[left - 1] as usize >= last_head {
         left -= 1;
-        let start = starts[left];
-        let head = load(last_head).checked_shr(8 * (start - last_head as u32)).unwrap_or(0);
-        locate_one(head, start, next, keys, &mut located.spans);
-        next = start;
+        let start = ends[left] as usize + 1;
+        place(load(last_head).checked_shr(8 * (start - last_head) as u32).unwrap_or(0), start, end);
+        end = ends[left];
     }
-    for &start in starts[..left].iter().rev() {
-        locate_one(load(start as usize), start, next, keys, &mut located.spans);
-        next = start;
+    for &before in ends[..left].iter().rev() {
+        let start = before as usize + 1;
+        place(load(start), start, end);
+        end = before;
+    }
+    if window == 0 {
+        place(load(0), 0, end);
     }
     if located.spans[keys::ASK as usize % PLACES] != (0, 0) {
-        locate_asking(located, starts, behind, keys);
+        locate_asking(located, window, ends, behind, keys);
     }
-    next
+    end
 }
 
 /// How many bytes of a segment are loaded for its key.
 const HEAD: usize = 8;
 
-#[expect(clippy::inline_always, reason = "must become part of a function that is built for the processor")]
-#[inline(always)]
-fn locate_one(head: u64, start: u32, next: u32, keys: &ViewKeys, spans: &mut [(u32, u32); PLACES]) {
-    if let Some((place, length)) = keys.find(head) {
-        spans[place as usize % PLACES] = (start + length, next - 1);
-    }
-}
-
 /// Locates names that have to be compared one by one: those of segments whose heads do not tell.
-fn locate_asking(located: &mut Located<'_>, starts: &[u32], behind: u32, keys: &ViewKeys) {
+fn locate_asking(located: &mut Located<'_>, window: usize, ends: &[u32], behind: u32, keys: &ViewKeys) {
     located.spans[keys::ASK as usize % PLACES] = (0, 0);
-    let mut next = behind;
-    for &start in starts.iter().rev() {
-        let end = std::mem::replace(&mut next, start) - 1;
+    let begins = ends.iter().rev().map(|before| before + 1).chain((window == 0).then_some(0));
+    let mut end = behind;
+    for start in begins {
         let segment = &located.text.as_bytes()[start as usize..end as usize];
         let mut head = [0; HEAD];
         head.iter_mut().zip(segment).for_each(|(to, byte)| *to = *byte);
-        if !matches!(keys.find(u64::from_le_bytes(head)), Some((keys::ASK, _))) {
-            continue;
-        }
-        if let Some((place, length)) = keys.ask(segment) {
+        if let Some((keys::ASK, _)) = keys.find(u64::from_le_bytes(head))
+            && let Some((place, length)) = keys.ask(segment)
+        {
             let span = &mut located.spans[place as usize % PLACES];
             // Another name of the same place may stand before this one, and the first is the one that stays.
             if *span == (0, 0) || start + length < span.0 {
                 *span = (start + length, end);
             }
         }
+        end = start.saturating_sub(1);
     }
 }
 
