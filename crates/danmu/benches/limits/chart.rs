@@ -82,7 +82,8 @@ impl Series {
     }
 }
 
-/// Draws what was noted; what was not yet measured is an error. Where nothing is measured, draws something for nobody.
+/// Draws what was noted since the last picture, and the other panels as they were. Where nothing is measured, draws
+/// something for nobody.
 pub(crate) fn run() {
     if !is_full() {
         let points = PANELS.iter().map(|panel| format!("{0}\ta\t1\t3\n{0}\tb\t1000\t7\n", panel.name));
@@ -90,13 +91,21 @@ pub(crate) fn run() {
         assert!(svg.ends_with("</svg>\n") && !svg.contains("NaN"));
         return;
     }
-    let noted = fs::read_to_string(growth::file()).unwrap_or_default();
-    let missing: Vec<&str> =
-        PANELS.iter().map(|panel| panel.name).filter(|panel| !noted.contains(&format!("{panel}\t"))).collect();
-    assert!(missing.is_empty(), "nothing of {missing:?} is in {}: measure first", growth::file().display());
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/images/growth.svg");
-    fs::write(&path, draw(&noted)).unwrap();
-    println!("chart: docs/images/growth.svg, from {}", growth::file().display());
+    let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/images");
+    let read = |path: &Path| fs::read_to_string(path).unwrap_or_default();
+    let (known, new) = (read(&images.join("growth.tsv")), read(&growth::file()));
+    let is_in = |noted: &str, panel: &str| noted.lines().any(|line| line.split('\t').next() == Some(panel));
+    // A panel is drawn anew as a whole: points of different runs do not belong on one line.
+    let kept = known.lines().filter(|line| !is_in(&new, line.split('\t').next().unwrap_or_default()));
+    let mut lines: Vec<&str> = kept.chain(new.lines()).collect();
+    lines.sort_unstable();
+    let noted = lines.join("\n") + "\n";
+    for panel in &PANELS {
+        assert!(is_in(&noted, panel.name), "there are no points of {:?}: measure first", panel.name);
+    }
+    fs::write(images.join("growth.tsv"), &noted).unwrap();
+    fs::write(images.join("growth.svg"), draw(&noted)).unwrap();
+    println!("chart: docs/images/growth.svg, of {}", growth::file().display());
 }
 
 /// The picture of points in lines like those of [`growth::file`].
@@ -221,7 +230,8 @@ impl Axis {
             let all = (-10..10).flat_map(|power| digits.iter().map(move |digit| digit * 10_f64.powi(power)));
             all.filter(within).collect()
         };
-        let finer = [&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0][..], &[1.0, 2.0, 5.0], &[1.0]].map(of);
+        let all = &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0][..];
+        let finer = [all, &[1.0, 2.0, 3.0, 5.0], &[1.0, 2.0, 5.0], &[1.0]].map(of);
         finer.into_iter().find(|ticks| ticks.len() <= MOST_TICKS).unwrap_or_default()
     }
 }
