@@ -13,22 +13,18 @@ use std::time::Duration;
 pub(crate) struct Backoff {
     min: Duration,
     max: Duration,
-    healthy: Duration,
     failures: u32,
 }
 
 impl Backoff {
-    pub(crate) const fn new(min: Duration, max: Duration, healthy: Duration) -> Self {
-        Self { min, max, healthy, failures: 0 }
+    pub(crate) const fn new(min: Duration, max: Duration) -> Self {
+        Self { min, max, failures: 0 }
     }
 
-    /// The pause before the next attempt, after a link that had been in its room for `lived`, or never got there.
+    /// The pause before the next attempt, after a link that was in its room for long enough to be `healthy`, or was not.
     /// `random` is from 0 to 1.
-    pub(crate) fn pause(&mut self, lived: Option<Duration>, random: f64) -> Duration {
-        self.failures = match lived {
-            Some(lived) if lived >= self.healthy => 1,
-            _ => self.failures.saturating_add(1),
-        };
+    pub(crate) fn pause(&mut self, healthy: bool, random: f64) -> Duration {
+        self.failures = if healthy { 1 } else { self.failures.saturating_add(1) };
         let ceiling = self.min.saturating_mul(1 << self.failures.min(20)).min(self.max);
         let floor = (ceiling / 4).max(self.min);
         floor + ceiling.saturating_sub(floor).mul_f64(random)
@@ -54,34 +50,34 @@ mod tests {
 
     #[test]
     fn ceilings_double_up_to_the_longest() {
-        let mut backoff = Backoff::new(S(1), S(60), S(60));
-        let ceilings: Vec<_> = (0..8).map(|_| backoff.pause(None, 1.0).as_secs()).collect();
+        let mut backoff = Backoff::new(S(1), S(60));
+        let ceilings: Vec<_> = (0..8).map(|_| backoff.pause(false, 1.0).as_secs()).collect();
         assert_eq!(ceilings, [2, 4, 8, 16, 32, 60, 60, 60]);
-        assert_eq!(backoff.pause(None, 0.0), S(15));
+        assert_eq!(backoff.pause(false, 0.0), S(15));
     }
 
     #[test]
     fn no_luck_dials_more_than_8_times_in_the_first_minute() {
-        let mut backoff = Backoff::new(S(1), S(60), S(60));
-        let ninth: Duration = (0..8).map(|_| backoff.pause(None, 0.0)).sum();
+        let mut backoff = Backoff::new(S(1), S(60));
+        let ninth: Duration = (0..8).map(|_| backoff.pause(false, 0.0)).sum();
         assert!(ninth > S(60), "{ninth:?}");
     }
 
     #[test]
     fn a_link_that_dies_young_is_a_failure_and_a_healthy_one_starts_over() {
-        let mut backoff = Backoff::new(S(1), S(60), S(60));
+        let mut backoff = Backoff::new(S(1), S(60));
         for _ in 0..5 {
-            backoff.pause(Some(S(59)), 0.5);
+            backoff.pause(false, 0.5);
         }
         assert_eq!(backoff.failures(), 5);
-        assert_eq!(backoff.pause(Some(S(60)), 1.0), S(2));
+        assert_eq!(backoff.pause(true, 1.0), S(2));
     }
 
     #[test]
     fn pauses_stay_in_bounds_for_ever() {
-        let mut backoff = Backoff::new(S(1), S(60), S(60));
+        let mut backoff = Backoff::new(S(1), S(60));
         for i in 0..1000 {
-            let pause = backoff.pause(None, f64::from(i % 11) / 10.0);
+            let pause = backoff.pause(false, f64::from(i % 11) / 10.0);
             assert!(pause >= S(1) && pause <= S(60), "{pause:?}");
         }
     }

@@ -233,7 +233,7 @@ impl DouyuClient {
     }
 
     fn keep_open(&self, mut event_loop: Loop, timeout: Option<Duration>, out: &Sender) -> Result<(), RunError> {
-        let mut backoff = Backoff::new(self.0.config.pause_min, self.0.config.pause_max, HEALTHY);
+        let mut backoff = Backoff::new(self.0.config.pause_min, self.0.config.pause_max);
         loop {
             if self.wishes().leave {
                 return Ok(());
@@ -243,8 +243,8 @@ impl DouyuClient {
             event_loop.run(timeout).map_err(RunError::System)?;
             let ended = ended.take().expect("a loop that has run has closed all its links");
             let pause = self.may_reconnect().then(|| {
-                let lived = ended.joined.map(|joined| joined.elapsed());
-                backoff.pause(lived, fastrand::f64())
+                let healthy = ended.joined.is_some_and(|joined| joined.elapsed() >= HEALTHY);
+                backoff.pause(healthy, fastrand::f64())
             });
             out.closed(ended.reason.clone(), pause);
             match pause {

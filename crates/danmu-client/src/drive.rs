@@ -13,15 +13,12 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use danmu_proto::session::Output;
-use danmu_proto::{Batch, LinkId, Session};
+use danmu_proto::{Batch, Session};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::watch;
 use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::endpoint::Endpoint;
 use crate::event::Lost;
-use crate::outlet::Outlet;
 use crate::passage::Passage;
 use crate::speaks::FirstBytes;
 
@@ -47,96 +44,99 @@ pub(crate) struct Ended {
     pub(crate) heard_us: i64,
 }
 
-/// Runs `session` over `io`. When `stop` turns true, logs out first.
+/// Runs `session` over `io`, and passes on what it hears. When the room is to be closed, logs out first.
 pub(crate) async fn drive(
     io: &mut (impl AsyncRead + AsyncWrite + Unpin),
-    mut session: Session,
-    link: LinkId,
-    server: &Arc<Endpoint>,
-    out: &Outlet,
-    stop: &mut watch::Receiver<bool>,
+    session: &mut Session,
+    passage: &mut Passage<'_>,
 ) -> Ended {
-    let mut unsent = Unsent::default();
-    let mut batch = Batch::new();
-    let mut first = FirstBytes::default();
-    let mut passage = Passage::new(link, out);
+    let mut talk = Talk { io, session, unsent: Unsent::default(), batch: Batch::new(), first: FirstBytes::default() };
     let mut joined = None;
-    let mut heard_us = out.clock.now_us();
+    let mut heard_us = passage.out().clock.now_us();
     let mut leaving = false;
+    let mut room = None;
     let mut timer = pin!(sleep_until(Instant::now()));
     loop {
         let deadline = loop {
-            match session.poll() {
-                Output::Send(bytes) => unsent.push(bytes),
+            match talk.session.poll() {
+                Output::Send(bytes) => talk.unsent.push(bytes),
                 Output::Joined => {
                     joined = Some(Instant::now());
-                    out.joined(link, server);
+                    passage.joined();
                 }
                 Output::Wait(at) => break Ok(at.into()),
                 Output::Closed(reason) => break Err(reason),
             }
         };
         // After `Joined`, so that a subscriber knows the link before it hears of it.
-        passage.pass_on(std::mem::take(&mut batch), heard_us, &mut session);
-        let deadline = match deadline {
-            Ok(deadline) => deadline,
+        passage.pass_on(std::mem::take(&mut talk.batch), heard_us, talk.session);
+        match deadline {
+            Ok(deadline) => arm(timer.as_mut(), passage.deadline().map_or(deadline, |at| deadline.min(at))),
             Err(reason) => {
                 passage.report();
-                return Ended { lost: first.explain(reason.into(), joined), connected: true, joined, heard_us };
+                let lost = talk.first.explain(reason.into(), joined);
+                return Ended { lost, connected: true, joined, heard_us };
             }
-        };
-        arm(timer.as_mut(), passage.deadline().map_or(deadline, |at| deadline.min(at)));
-        let happened = {
-            let mut turn = poll_fn(|cx| {
-                let hear = |bytes: &[u8]| {
-                    first.hear(bytes);
-                    session.receive(Instant::now().into_std(), bytes, &mut batch);
-                };
-                turn(io, &mut unsent, &passage, hear, cx)
-            });
-            tokio::select! {
-                biased;
-                () = timer.as_mut() => {
-                    // A process that stood still sees all its deadlines pass at once: first it looks at what came
-                    // meanwhile. The runtime knows of that only when it has asked the system.
-                    if timer.deadline().elapsed() >= LATE {
-                        yield_now().await;
-                    }
-                    Happened::Deadline(poll_once(&mut turn).await)
-                }
-                () = stopped(stop), if !leaving => Happened::Stop,
-                () = out.room(), if !passage.is_open() => Happened::Room,
-                turn = &mut turn => Happened::Turn(turn),
+        }
+        // By hand and not by `select!`, whose futures would take more memory than all that a link knows.
+        let happened = poll_fn(|cx| {
+            if timer.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Happened::Deadline);
             }
-        };
-        let is_due = matches!(happened, Happened::Deadline(_));
-        match happened {
-            Happened::Deadline(None) => {}
-            Happened::Deadline(Some(turn)) | Happened::Turn(turn) => match turn {
-                Ok(Turn::Wrote) => {}
-                Ok(Turn::Heard) => heard_us = out.clock.now_us(),
-                Ok(Turn::Full) => passage.block(&mut session),
-                Ok(Turn::End) => {
-                    // An orderly end is the server's last word: nothing is missing before it.
-                    heard_us = out.clock.now_us();
-                    session.end();
+            if !leaving && passage.out().stop.poll_said(cx).is_ready() {
+                return Poll::Ready(Happened::Stop);
+            }
+            if !passage.is_open() {
+                let waiting = room.get_or_insert_with(|| Box::pin(passage.out().room()));
+                if waiting.as_mut().poll(cx).is_ready() {
+                    room = None;
+                    return Poll::Ready(Happened::Room);
                 }
-                Err(_) if leaving => session.end(),
-                Err(error) => {
-                    passage.report();
-                    let lost = first.explain(Lost::Io(Arc::new(error)), joined);
-                    return Ended { lost, connected: true, joined, heard_us };
+            }
+            talk.poll(passage, cx).map(Happened::Turn)
+        })
+        .await;
+        let is_due = matches!(happened, Happened::Deadline);
+        let turn = match happened {
+            Happened::Turn(turn) => Some(turn),
+            // If the connection did something too, then that comes first.
+            Happened::Deadline => {
+                // A process that stood still sees all its deadlines pass at once: first it looks at what came
+                // meanwhile. The runtime knows of that only when it has asked the system.
+                if timer.deadline().elapsed() >= LATE {
+                    yield_now().await;
                 }
-            },
+                talk.at_once(passage).await
+            }
             Happened::Stop => {
                 leaving = true;
-                session.logout(Instant::now().into_std());
+                talk.session.logout(Instant::now().into_std());
+                None
             }
-            Happened::Room => passage.open(&mut session),
+            Happened::Room => {
+                passage.open(talk.session);
+                None
+            }
+        };
+        match turn {
+            None | Some(Ok(Turn::Wrote)) => {}
+            Some(Ok(Turn::Heard)) => heard_us = passage.out().clock.now_us(),
+            Some(Ok(Turn::Full)) => passage.block(talk.session),
+            Some(Ok(Turn::End)) => {
+                // An orderly end is the server's last word: nothing is missing before it.
+                heard_us = passage.out().clock.now_us();
+                talk.session.end();
+            }
+            Some(Err(_)) if leaving => talk.session.end(),
+            Some(Err(error)) => {
+                passage.report();
+                let lost = talk.first.explain(Lost::Io(Arc::new(error)), joined);
+                return Ended { lost, connected: true, joined, heard_us };
+            }
         }
         if is_due {
-            passage.tick(&mut session);
-            session.tick(Instant::now().into_std());
+            passage.tick(talk.session);
+            talk.session.tick(Instant::now().into_std());
         }
     }
 }
@@ -153,8 +153,8 @@ impl FirstBytes {
 
 /// What a link waited for.
 enum Happened {
-    /// Something may be due. If the connection did something too, then that comes first.
-    Deadline(Option<io::Result<Turn>>),
+    /// Something may be due.
+    Deadline,
     Turn(io::Result<Turn>),
     /// A subscriber that was full has room.
     Room,
@@ -170,30 +170,47 @@ enum Turn {
     End,
 }
 
-/// Writes if there is something to write, else reads if reading is wanted. What is read is heard at once, since the
-/// buffer belongs to all links of the thread.
-fn turn(
-    io: &mut (impl AsyncRead + AsyncWrite + Unpin),
-    unsent: &mut Unsent,
-    passage: &Passage<'_>,
-    mut hear: impl FnMut(&[u8]),
-    cx: &mut Context<'_>,
-) -> Poll<io::Result<Turn>> {
-    if let Poll::Ready(wrote) = unsent.poll_send(io, cx) {
-        return Poll::Ready(wrote);
+/// What is said and heard over one connection.
+struct Talk<'t, Io> {
+    io: &'t mut Io,
+    session: &'t mut Session,
+    unsent: Unsent,
+    /// What was heard and not passed on yet.
+    batch: Batch,
+    first: FirstBytes,
+}
+
+impl<Io: AsyncRead + AsyncWrite + Unpin> Talk<'_, Io> {
+    /// Writes if there is something to write, else reads if reading is wanted. What is read is heard at once, since the
+    /// buffer belongs to all links of the thread.
+    fn poll(&mut self, passage: &Passage<'_>, cx: &mut Context<'_>) -> Poll<io::Result<Turn>> {
+        if let Poll::Ready(wrote) = self.unsent.poll_send(self.io, cx) {
+            return Poll::Ready(wrote);
+        }
+        if !passage.is_reading() {
+            return Poll::Pending;
+        }
+        if !passage.has_room() {
+            return Poll::Ready(Ok(Turn::Full));
+        }
+        BUFFER.with_borrow_mut(|buffer| {
+            let mut buffer = ReadBuf::new(buffer);
+            ready!(Pin::new(&mut *self.io).poll_read(cx, &mut buffer))?;
+            let bytes = buffer.filled();
+            self.first.hear(bytes);
+            self.session.receive(Instant::now().into_std(), bytes, &mut self.batch);
+            Poll::Ready(Ok(if bytes.is_empty() { Turn::End } else { Turn::Heard }))
+        })
     }
-    if !passage.is_reading() {
-        return Poll::Pending;
+
+    /// The same, if there is something to do at once.
+    async fn at_once(&mut self, passage: &Passage<'_>) -> Option<io::Result<Turn>> {
+        poll_fn(|cx| match self.poll(passage, cx) {
+            Poll::Ready(turn) => Poll::Ready(Some(turn)),
+            Poll::Pending => Poll::Ready(None),
+        })
+        .await
     }
-    if !passage.has_room() {
-        return Poll::Ready(Ok(Turn::Full));
-    }
-    BUFFER.with_borrow_mut(|buffer| {
-        let mut buffer = ReadBuf::new(buffer);
-        ready!(Pin::new(io).poll_read(cx, &mut buffer))?;
-        hear(buffer.filled());
-        Poll::Ready(Ok(if buffer.filled().is_empty() { Turn::End } else { Turn::Heard }))
-    })
 }
 
 /// Moves the timer to `deadline`, if it would ring too late. One that rings early costs a look, one that is moved with
@@ -202,20 +219,6 @@ fn arm(timer: Pin<&mut Sleep>, deadline: Instant) {
     if timer.is_elapsed() || timer.deadline() > deadline {
         timer.reset(deadline);
     }
-}
-
-/// What `future` gives, if it gives it at once.
-async fn poll_once<T>(future: &mut (impl Future<Output = T> + Unpin)) -> Option<T> {
-    poll_fn(|cx| match Pin::new(&mut *future).poll(cx) {
-        Poll::Ready(value) => Poll::Ready(Some(value)),
-        Poll::Pending => Poll::Ready(None),
-    })
-    .await
-}
-
-async fn stopped(stop: &mut watch::Receiver<bool>) {
-    // A sender that is gone means the same as one that says stop.
-    let _ = stop.wait_for(|&stop| stop).await;
 }
 
 /// Bytes that the connection did not take yet.

@@ -70,6 +70,8 @@ pub mod rooms;
 #[cfg(feature = "async")]
 pub mod speaks;
 pub mod standby;
+#[cfg(feature = "async")]
+mod stop;
 #[cfg(feature = "wss")]
 pub mod tls;
 #[cfg(feature = "async")]

@@ -58,6 +58,7 @@ impl Listening {
             // The first link of all: before it, nobody was expected to listen.
             (None, None) => None,
         };
+        self.links.reserve_exact(1);
         self.links.push(Listener { link, joined_us: at_us, heard_us: at_us });
         let (from_us, reason) = gap.filter(|(from_us, _)| *from_us < at_us)?;
         self.doubts.push(Doubt { from_us, to_us: at_us, reason });

@@ -14,6 +14,7 @@ use crate::event::{Event, Status};
 use crate::listening::{Gap, Listening};
 use crate::queue::Hub;
 use crate::standby::Merge;
+use crate::stop::Stopped;
 
 /// Where all links of a room put what they hear.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(crate) struct Outlet {
     pub(crate) clock: Clock,
     /// How long to wait for a full subscriber.
     pub(crate) blocked: Duration,
+    /// Tells the links that the room is to be closed.
+    pub(crate) stop: Stopped,
     pool: Arc<Pool>,
     hub: Arc<Hub>,
     /// Links of a room share a thread, so that nobody ever waits for it.
@@ -37,11 +40,25 @@ struct Links {
     servers: Vec<(LinkId, Arc<Endpoint>)>,
 }
 
+impl Links {
+    fn server(&self, of: LinkId) -> Arc<Endpoint> {
+        let (_, server) = self.servers.iter().find(|(link, _)| *link == of).expect("a link takes a server first");
+        Arc::clone(server)
+    }
+}
+
 impl Outlet {
-    pub(crate) fn new(room: RoomId, config: &Config, pool: Arc<Pool>, hub: Arc<Hub>, merge: Merge) -> Self {
+    pub(crate) fn new(
+        room: RoomId,
+        config: &Config,
+        pool: Arc<Pool>,
+        hub: Arc<Hub>,
+        merge: Merge,
+        stop: Stopped,
+    ) -> Self {
         let links = Links { merge, listening: Listening::default(), servers: Vec::new() };
         let Config { clock, blocked, .. } = config;
-        Self { room, clock: clock.clone(), blocked: *blocked, pool, hub, links: Mutex::new(links) }
+        Self { room, clock: clock.clone(), blocked: *blocked, stop, pool, hub, links: Mutex::new(links) }
     }
 
     /// The server that a link would connect to now: one that no other link of the room uses, if there is one.
@@ -53,19 +70,22 @@ impl Outlet {
     /// The same, and the link uses it until it is lost.
     pub(crate) fn take_server(&self, link: LinkId) -> Arc<Endpoint> {
         let server = self.next_server();
-        self.links().servers.push((link, Arc::clone(&server)));
+        let servers = &mut self.links().servers;
+        servers.reserve_exact(1);
+        servers.push((link, Arc::clone(&server)));
         server
     }
 
-    pub(crate) fn joined(&self, link: LinkId, server: &Arc<Endpoint>) {
-        self.pool.good(server);
+    /// A link joined the room, over the server that it has taken.
+    pub(crate) fn joined(&self, link: LinkId) {
         let (room, at_us) = (self.room, self.clock.now_us());
-        let gap = {
+        let (server, gap) = {
             let mut links = self.links();
             links.merge.joined(link);
-            links.listening.joined(link, at_us)
+            (links.server(link), links.listening.joined(link, at_us))
         };
-        self.hub.offer(&Event::Joined { room, link, server: Arc::clone(server), at_us });
+        self.pool.good(&server);
+        self.hub.offer(&Event::Joined { room, link, server, at_us });
         self.gaps(gap);
     }
 

@@ -1,11 +1,14 @@
 //! The passage of one link to the outlet of its room: open, blocked while a subscriber is full, or dropping because that
 //! took too long.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use danmu_proto::{Batch, LinkId, Session};
 use tokio::time::Instant;
 
+use crate::drive::Ended;
+use crate::endpoint::Endpoint;
 use crate::outlet::Outlet;
 
 /// How often subscribers are told of duplicates, at most.
@@ -35,6 +38,25 @@ enum Flow {
 impl<'o> Passage<'o> {
     pub(crate) fn new(link: LinkId, out: &'o Outlet) -> Self {
         Self { link, out, flow: Flow::Open, duplicates: 0, told: Instant::now() }
+    }
+
+    pub(crate) const fn out(&self) -> &'o Outlet {
+        self.out
+    }
+
+    /// The server that the link is to connect to.
+    pub(crate) fn take_server(&self) -> Arc<Endpoint> {
+        self.out.take_server(self.link)
+    }
+
+    /// The link joined its room.
+    pub(crate) fn joined(&self) {
+        self.out.joined(self.link);
+    }
+
+    /// The link is over.
+    pub(crate) fn lost(&self, ended: &Ended) {
+        self.out.lost(self.link, ended);
     }
 
     pub(crate) const fn is_open(&self) -> bool {

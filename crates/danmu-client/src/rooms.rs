@@ -4,17 +4,17 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use danmu_proto::RoomId;
 use tokio::runtime::{Builder, Handle};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
 use crate::config::Config;
 use crate::dial::Net;
 use crate::queue::{Events, Hub, Overflow};
 use crate::room::{Shared, keep_open};
-use crate::standby::Merge;
+use crate::stop::Stop;
 
 /// Keeps many rooms open. Rooms come and go while it runs, subscribers too. What one room learns of the servers' health,
 /// the others know, and all share one budget of connections.
@@ -37,13 +37,12 @@ use crate::standby::Merge;
 pub struct Rooms {
     threads: Vec<IoThread>,
     /// What stops each room that is open.
-    stops: HashMap<RoomId, watch::Sender<bool>>,
+    stops: HashMap<RoomId, Stop>,
     hub: Arc<Hub>,
     shared: Arc<Shared<Net>>,
     queue_bytes: usize,
-    merge_bytes: usize,
-    /// Every room's task holds a clone of the sender: when all are gone, all rooms are closed.
-    open: (mpsc::Sender<()>, mpsc::Receiver<()>),
+    /// Nothing is ever sent. When what the rooms share is gone, and so are they, this ends.
+    closed: mpsc::Receiver<()>,
 }
 
 impl Rooms {
@@ -52,14 +51,14 @@ impl Rooms {
     /// # Errors
     /// The system has no thread or no poller for us.
     pub fn start(config: Config, threads: usize) -> io::Result<Self> {
+        let (open, closed) = mpsc::channel();
         Ok(Self {
             threads: (0..threads.max(1)).map(IoThread::start).collect::<io::Result<_>>()?,
             stops: HashMap::new(),
             hub: Arc::default(),
             queue_bytes: config.queue_bytes,
-            merge_bytes: config.merge_bytes,
-            shared: Arc::new(Shared::new(Net::new(&config), config)),
-            open: mpsc::channel(),
+            shared: Arc::new(Shared::new(Net::new(&config), config, Some(open))),
+            closed,
         })
     }
 
@@ -78,24 +77,14 @@ impl Rooms {
         if self.stops.contains_key(&room) {
             return false;
         }
-        let mut merge = Merge::new(self.merge_bytes);
-        let now = Instant::now();
-        ids.into_iter().for_each(|id| merge.recall(id.as_ref(), now));
-        let (stop, stopped) = watch::channel(false);
-        let kept = keep_open(room, Arc::clone(&self.shared), Arc::clone(&self.hub), merge, stopped);
-        let open = self.open.0.clone();
         let thread = &self.threads[room.get() as usize % self.threads.len()];
-        thread.handle.spawn(async move {
-            kept.await;
-            drop(open);
-        });
+        let stop = keep_open(room, &self.shared, Arc::clone(&self.hub), ids, &thread.handle);
         self.stops.insert(room, stop);
         true
     }
 
     /// Logs out of a room and closes it, in the background. Says whether it was open.
     pub fn remove(&mut self, room: RoomId) -> bool {
-        // Dropping the sender means stop.
         self.stops.remove(&room).is_some()
     }
 
@@ -105,12 +94,10 @@ impl Rooms {
     }
 
     /// Logs out of all rooms and waits for them to close, at most `patience`. Then subscribers hear the end.
-    pub fn close(mut self, patience: Duration) {
-        self.stops.clear();
-        let (own, closed) = self.open;
-        drop(own);
-        // Nothing is ever sent: this waits for the last sender to go, or for the patience to end.
-        let _ = closed.recv_timeout(patience);
+    pub fn close(self, patience: Duration) {
+        drop((self.stops, self.shared));
+        // Either way: those that are not closed yet are cut off with their threads.
+        let _ = self.closed.recv_timeout(patience);
     }
 }
 
@@ -149,6 +136,8 @@ impl Drop for IoThread {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     #[test]

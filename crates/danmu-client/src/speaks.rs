@@ -28,21 +28,21 @@ impl fmt::Display for Speaks {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FirstBytes {
     bytes: [u8; 5],
-    len: usize,
+    len: u8,
 }
 
 impl FirstBytes {
     /// Takes note of more bytes, as long as they are the first.
     pub(crate) fn hear(&mut self, bytes: &[u8]) {
-        let free = &mut self.bytes[self.len..];
+        let free = &mut self.bytes[self.len.into()..];
         let n = free.len().min(bytes.len());
         free[..n].copy_from_slice(&bytes[..n]);
-        self.len += n;
+        self.len += n as u8;
     }
 
     /// What they look like.
     pub(crate) fn speak(&self) -> Option<Speaks> {
-        match self.bytes[..self.len] {
+        match self.bytes[..self.len.into()] {
             [b'H', b'T', b'T', b'P', ..] => Some(Speaks::Http),
             [b'S', b'S', b'H', b'-', ..] => Some(Speaks::Ssh),
             // An alert or a handshake, and a version. As the length of a danmu packet it would be over 64 KiB, which no

@@ -54,8 +54,16 @@ pub const MAX_LINKS: usize = 8;
 /// ```
 #[derive(Debug)]
 pub struct Merge {
-    /// The links that listen, each in a place that is its own until it leaves.
-    links: [Option<LinkId>; MAX_LINKS],
+    /// The links that listen, at most [`MAX_LINKS`], each in a place that is its own until it leaves.
+    links: Vec<Option<LinkId>>,
+    limit_bytes: usize,
+    /// Absent while nothing is remembered: most of many rooms say nothing for most of the time.
+    lately: Option<Box<Lately>>,
+}
+
+/// What was heard lately.
+#[derive(Debug)]
+struct Lately {
     ids: Ids,
     echoes: Echoes,
 }
@@ -65,20 +73,26 @@ impl Merge {
     ///
     /// 8 MiB hold 57,344 ids in each of two generations, or two minutes of 470 lines of chat a second; and 14,336 other
     /// messages, or five seconds of 2,800 a second.
-    pub fn new(limit_bytes: usize) -> Self {
-        // A table has a power of two of places, and uses seven eighths of them.
-        let most = |place_bytes: usize| ((limit_bytes / 2 / place_bytes + 1).next_power_of_two() / 2 / 8 * 7).max(1);
-        let (ids, echoes) = (Ids::new(most(Ids::PLACE_BYTES)), Echoes::new(most(Echoes::PLACE_BYTES)));
-        Self { links: [None; MAX_LINKS], ids, echoes }
+    pub const fn new(limit_bytes: usize) -> Self {
+        Self { links: Vec::new(), limit_bytes, lately: None }
     }
 
     /// A link listens from now on.
     pub fn joined(&mut self, link: LinkId) {
-        if !self.links.contains(&Some(link))
-            && let Some(place) = self.links.iter().position(Option::is_none)
-        {
-            self.links[place] = Some(link);
-            self.echoes.joined(place);
+        if self.links.contains(&Some(link)) {
+            return;
+        }
+        let place = self.links.iter().position(Option::is_none).unwrap_or(self.links.len());
+        if place == MAX_LINKS {
+            return;
+        }
+        if place == self.links.len() {
+            self.links.reserve_exact(1);
+            self.links.push(None);
+        }
+        self.links[place] = Some(link);
+        if let Some(lately) = &mut self.lately {
+            lately.echoes.joined(place);
         }
     }
 
@@ -92,7 +106,7 @@ impl Merge {
     /// A message with this id was heard, before there was anyone to tell.
     pub fn recall(&mut self, id: &str, now: Instant) {
         if let Some(id) = fingerprint(id.as_bytes()) {
-            self.ids.is_new(id, now);
+            self.lately.get_or_insert_with(|| Lately::within(self.limit_bytes)).ids.is_new(id, now);
         }
     }
 
@@ -100,21 +114,41 @@ impl Merge {
     pub fn news(&mut self, link: LinkId, now: Instant) -> impl FnMut(&[u8]) -> bool {
         let place = self.links.iter().position(|place| *place == Some(link));
         let others = self.links.iter().flatten().any(|other| *other != link);
-        self.ids.forget(now);
-        self.echoes.forget(now);
+        self.lately.take_if(|lately| lately.forget(now));
+        let Self { lately, limit_bytes, .. } = self;
         move |payload| {
-            if let Some(id) = message::id(payload) {
-                return fingerprint(id.as_bytes()).is_none_or(|id| self.ids.is_new(id, now));
-            }
-            if !others && self.echoes.is_empty() {
+            let id = message::id(payload);
+            if id.is_none() && !others && lately.as_ref().is_none_or(|lately| lately.echoes.is_empty()) {
                 return true;
             }
-            fingerprint(payload).is_none_or(|echo| self.echoes.is_new(echo, place, others, now))
+            let Lately { ids, echoes } = &mut **lately.get_or_insert_with(|| Lately::within(*limit_bytes));
+            match id {
+                Some(id) => fingerprint(id.as_bytes()).is_none_or(|id| ids.is_new(id, now)),
+                None => fingerprint(payload).is_none_or(|echo| echoes.is_new(echo, place, others, now)),
+            }
         }
     }
 
     /// Memory that it takes beside itself.
     pub fn size_bytes(&self) -> usize {
-        self.ids.size_bytes() + self.echoes.size_bytes()
+        self.lately
+            .as_ref()
+            .map_or(0, |lately| size_of::<Lately>() + lately.ids.size_bytes() + lately.echoes.size_bytes())
+    }
+}
+
+impl Lately {
+    fn within(limit_bytes: usize) -> Box<Self> {
+        // A table has a power of two of places, and uses seven eighths of them.
+        let most = |place_bytes: usize| ((limit_bytes / 2 / place_bytes + 1).next_power_of_two() / 2 / 8 * 7).max(1);
+        let (ids, echoes) = (Ids::new(most(Ids::PLACE_BYTES)), Echoes::new(most(Echoes::PLACE_BYTES)));
+        Box::new(Self { ids, echoes })
+    }
+
+    /// Forgets what is too long ago by `now`. Gives whether nothing is left.
+    fn forget(&mut self, now: Instant) -> bool {
+        self.ids.forget(now);
+        self.echoes.forget(now);
+        self.ids.is_empty() && self.echoes.is_empty()
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use danmu_proto::{Sender, packet};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::*;
@@ -69,19 +70,16 @@ async fn serve(io: &mut DuplexStream) {
 }
 
 /// Rooms that share what [`Rooms`](crate::Rooms) share, and the events of all.
-fn open(server: &Arc<Server>, count: u64, config: Config) -> (Events, Vec<watch::Sender<bool>>) {
-    let shared = Arc::new(Shared::new(Arc::clone(server), config));
+fn open(server: &Arc<Server>, count: u64, config: Config) -> (Events, Vec<Stop>) {
+    let shared = Arc::new(Shared::new(Arc::clone(server), config, None));
     let hub = Arc::new(Hub::default());
     let events = hub.subscribe(Overflow::DropOldest, 1 << 30);
-    let stops = (1..=count)
-        .map(|room| {
-            let (stop, stopped) = watch::channel(false);
-            let room = RoomId::new(room).unwrap();
-            tokio::spawn(keep_open(room, Arc::clone(&shared), Arc::clone(&hub), Merge::new(1 << 20), stopped));
-            stop
-        })
-        .collect();
+    let stops = (1..=count).map(|room| keep(room, &shared, &hub)).collect();
     (events, stops)
+}
+
+fn keep<D: Dial>(room: u64, shared: &Arc<Shared<D>>, hub: &Arc<Hub>) -> Stop {
+    keep_open(RoomId::new(room).unwrap(), shared, Arc::clone(hub), [""; 0], &Handle::current())
 }
 
 async fn until_joined(events: &mut Events, count: usize) {
@@ -152,13 +150,12 @@ async fn what_one_room_learns_of_the_servers_the_next_one_knows() {
     let server = Server::start();
     let endpoints = ["dead", "alive", "other"].map(|host| Endpoint::tcp(host, 1)).to_vec();
     let config = Config { endpoints, ..Config::default() };
-    let shared = Arc::new(Shared::new(Arc::clone(&server), config));
+    let shared = Arc::new(Shared::new(Arc::clone(&server), config, None));
     let hub = Arc::new(Hub::default());
     let mut events = hub.subscribe(Overflow::Wait, 1 << 20);
-    let (_stop, stopped) = watch::channel(false);
+    let mut stops = Vec::new();
     for (room, expected) in [(1, &["dead", "alive"][..]), (2, &["alive"])] {
-        let room_id = RoomId::new(room).unwrap();
-        tokio::spawn(keep_open(room_id, Arc::clone(&shared), Arc::clone(&hub), Merge::new(0), stopped.clone()));
+        stops.push(keep(room, &shared, &hub));
         assert_eq!(hosts(&mut events, room).await, expected);
     }
 }
@@ -221,15 +218,13 @@ async fn a_process_that_stood_still_looks_at_what_came_before_it_speaks_of_silen
 async fn a_full_queue_is_overshot_by_one_read_however_many_rooms_there_are() {
     let (hand, mut fars) = tokio::sync::mpsc::unbounded_channel();
     let config = Config { blocked: Duration::MAX, connects_per_second: 1000, ..Config::default() };
-    let shared = Arc::new(Shared::new(Hand(hand), config));
+    let shared = Arc::new(Shared::new(Hand(hand), config, None));
     let hub = Arc::new(Hub::default());
     let limit = 1 << 20;
     let mut events = hub.subscribe(Overflow::Wait, limit);
     let mut kept = Vec::new();
     for room in 1..=100 {
-        let (stop, stopped) = watch::channel(false);
-        let room = RoomId::new(room).unwrap();
-        tokio::spawn(keep_open(room, Arc::clone(&shared), Arc::clone(&hub), Merge::new(0), stopped));
+        let stop = keep(room, &shared, &hub);
         kept.push((fars.recv().await.unwrap(), stop));
     }
     sleep(S(10)).await;

@@ -53,6 +53,10 @@ impl Ids {
         }
     }
 
+    pub(super) const fn is_empty(&self) -> bool {
+        self.since.is_none()
+    }
+
     /// The young become old, and the old are gone.
     fn turn(&mut self, since: Instant) {
         std::mem::swap(&mut self.young, &mut self.old);

@@ -55,6 +55,20 @@ impl Tape {
         &self.wire
     }
 
+    /// The packets in parts, each of so many messages but the last.
+    pub(crate) fn parts(&self, messages: usize) -> Vec<Vec<u8>> {
+        let mut parts = Vec::new();
+        let mut said = 0;
+        self.payloads(|payload| {
+            if said % messages == 0 {
+                parts.push(Vec::new());
+            }
+            said += 1;
+            packet::encode(Side::Server, payload, parts.last_mut().unwrap());
+        });
+        parts
+    }
+
     /// The payloads, one after the other.
     pub(crate) fn payloads(&self, each: impl FnMut(&[u8])) {
         PacketDecoder::new(Side::Server).read(&self.wire, each).unwrap();
@@ -114,7 +128,7 @@ impl Server {
 }
 
 /// Answers the login, and waits for the room to be joined.
-fn let_in(client: &mut TcpStream) {
+pub(crate) fn let_in(client: &mut TcpStream) {
     let mut decoder = PacketDecoder::new(Side::Client);
     let mut buffer = [0; 4096];
     let mut joined = false;
