@@ -138,6 +138,8 @@ struct State {
     /// Nothing more will be taken out.
     unsubscribed: bool,
     waker: Option<Waker>,
+    /// How many threads wait. To tell nobody would be a call of the system all the same.
+    waiting: usize,
 }
 
 impl Queue {
@@ -226,9 +228,11 @@ impl Queue {
     }
 
     fn wake(&self, mut state: MutexGuard<'_, State>) {
-        let waker = state.waker.take();
+        let (waker, waiting) = (state.waker.take(), state.waiting);
         drop(state);
-        self.arrived.notify_one();
+        if waiting > 0 {
+            self.arrived.notify_one();
+        }
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -305,7 +309,9 @@ impl Events {
             if left.is_zero() {
                 return Err(NoEvent::TimedOut);
             }
+            state.waiting += 1;
             (state, _) = self.queue.arrived.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
+            state.waiting -= 1;
         }
     }
 

@@ -100,9 +100,10 @@ impl Tally {
     }
 }
 
-/// A message that says when it was sent.
-pub(crate) fn timed(payload: &str) -> String {
-    format!("{}{}{:0DIGITS$}/", payload.trim_end_matches('/'), str::from_utf8(SENT).unwrap(), now_ns())
+/// A message that says when it was sent, and has an id of its own.
+pub(crate) fn timed(payload: &str, id: u32) -> String {
+    let sent = str::from_utf8(SENT).expect("it is ASCII");
+    format!("{payload}cid@={id:032x}{sent}{:0DIGITS$}/", now_ns())
 }
 
 fn sent_ns(payload: &[u8]) -> Option<u64> {

