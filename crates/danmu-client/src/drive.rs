@@ -1,4 +1,4 @@
-//! Driving: a session on a connection until either ends. One task, one select, and nothing else that waits.
+//! Driving: a session on a connection until either ends. One task, one place where it waits, and nothing else that does.
 //!
 //! Output waits in a buffer until the connection takes it, so a peer that does not read cannot hold up deadlines, and a
 //! heartbeat that falls due in the middle of a half-read packet goes out at once. Input is read into a buffer that all
@@ -53,6 +53,7 @@ pub(crate) async fn drive(
     let mut talk = Talk { io, session, unsent: Unsent::default(), batch: Batch::new(), first: FirstBytes::default() };
     let mut joined = None;
     let mut heard_us = passage.out().clock.now_us();
+    let mut stop = passage.out().stop.ear();
     let mut leaving = false;
     let mut room = None;
     let mut timer = pin!(sleep_until(Instant::now()));
@@ -83,7 +84,7 @@ pub(crate) async fn drive(
             if timer.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Happened::Deadline);
             }
-            if !leaving && passage.out().stop.poll_said(cx).is_ready() {
+            if !leaving && stop.poll(cx).is_ready() {
                 return Poll::Ready(Happened::Stop);
             }
             if !passage.is_open() {

@@ -27,6 +27,9 @@ use crate::event::Event;
 /// After how much of a queue was read, as a part of its limit, it is looked who may go on.
 const LOOK: usize = 16;
 
+/// How much of a queue may wait for one who gathers, as a part of its limit.
+const GATHERED: usize = 8;
+
 /// What happens when a subscriber does not keep up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overflow {
@@ -65,7 +68,7 @@ impl Hub {
         let mut queues = self.queues.write().unwrap_or_else(PoisonError::into_inner);
         queues.retain(|queue| queue.strong_count() > 0);
         queues.push(Arc::downgrade(&queue));
-        Events { queue }
+        Events { queue, gather: Duration::ZERO }
     }
 
     /// Gives an event to every subscriber. Never waits.
@@ -138,8 +141,20 @@ struct State {
     /// Nothing more will be taken out.
     unsubscribed: bool,
     waker: Option<Waker>,
-    /// How many threads wait. To tell nobody would be a call of the system all the same.
-    waiting: usize,
+    /// What a thread waits for.
+    waits: Waits,
+}
+
+/// What the thread of a subscriber waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Waits {
+    /// Nothing: it runs. To wake nobody would be a call of the system all the same.
+    #[default]
+    No,
+    /// An event.
+    Next,
+    /// More of them.
+    More,
 }
 
 impl Queue {
@@ -228,14 +243,27 @@ impl Queue {
     }
 
     fn wake(&self, mut state: MutexGuard<'_, State>) {
-        let (waker, waiting) = (state.waker.take(), state.waiting);
+        let tell = match state.waits {
+            Waits::No => false,
+            Waits::Next => true,
+            Waits::More => state.ended || state.bytes >= self.limit_bytes / GATHERED,
+        };
+        let waker = state.waker.take();
         drop(state);
-        if waiting > 0 {
+        if tell {
             self.arrived.notify_one();
         }
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    /// Waits to be woken, at most for `time`.
+    fn sleep<'s>(&self, mut state: MutexGuard<'s, State>, waits: Waits, time: Duration) -> MutexGuard<'s, State> {
+        state.waits = waits;
+        (state, _) = self.arrived.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner);
+        state.waits = Waits::No;
+        state
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -277,6 +305,8 @@ impl State {
 #[derive(Debug)]
 pub struct Events {
     queue: Arc<Queue>,
+    /// How long the first event waits for others.
+    gather: Duration,
 }
 
 /// Why there is no event.
@@ -294,6 +324,15 @@ impl Events {
         std::future::poll_fn(|cx| self.poll_event(cx)).await
     }
 
+    /// Has [`wait`](Self::wait) come back for the first event only after `time`, with whatever came meanwhile; sooner if
+    /// much is waiting. To wake a thread costs several times what a message does: who hears thousands of rooms and is in
+    /// no hurry, as a recorder is not, saves half the CPU time. Default: at once.
+    #[must_use]
+    pub const fn gather(mut self, time: Duration) -> Self {
+        self.gather = time;
+        self
+    }
+
     /// The next event, for threads without a runtime. Waits for it at most `patience`.
     pub fn wait(&mut self, patience: Duration) -> Result<Event, NoEvent> {
         let until = Instant::now().checked_add(patience);
@@ -309,9 +348,10 @@ impl Events {
             if left.is_zero() {
                 return Err(NoEvent::TimedOut);
             }
-            state.waiting += 1;
-            (state, _) = self.queue.arrived.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
-            state.waiting -= 1;
+            state = self.queue.sleep(state, Waits::Next, left);
+            if !state.events.is_empty() && !self.gather.is_zero() {
+                state = self.queue.sleep(state, Waits::More, self.gather.min(left));
+            }
         }
     }
 

@@ -41,7 +41,8 @@ impl Stopped {
 
     /// Waits for it.
     pub(crate) async fn said(&self) {
-        poll_fn(|cx| self.poll_said(cx)).await;
+        let mut ear = self.ear();
+        poll_fn(|cx| ear.poll(cx)).await;
     }
 
     /// What `future` gives, or `None` if the word comes first.
@@ -53,19 +54,35 @@ impl Stopped {
         }
     }
 
-    /// The same, for who waits for other things too.
-    pub(crate) fn poll_said(&self, cx: &Context<'_>) -> Poll<()> {
-        if self.is_said() {
-            return Poll::Ready(());
-        }
+    /// The same, for a task that waits for other things too, and is woken by them all the time.
+    pub(crate) const fn ear(&self) -> Ear<'_> {
+        Ear { stopped: self, noted: false }
+    }
+
+    fn note(&self, cx: &Context<'_>) {
         let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        // A task has the same waker all its life, so that it is here once, however often it asks.
         if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
             waiting.reserve_exact(1);
             waiting.push(cx.waker().clone());
         }
-        // Whoever said it in this moment wakes those who waited before.
-        if self.is_said() { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+/// One task that hears the word. A task has the same waker all its life, so it is noted once, however often it asks.
+#[derive(Debug)]
+pub(crate) struct Ear<'s> {
+    stopped: &'s Stopped,
+    noted: bool,
+}
+
+impl Ear<'_> {
+    pub(crate) fn poll(&mut self, cx: &Context<'_>) -> Poll<()> {
+        if !self.noted && !self.stopped.is_said() {
+            self.stopped.note(cx);
+            self.noted = true;
+        }
+        // Whoever says it in this moment wakes those who were noted before.
+        if self.stopped.is_said() { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 

@@ -147,7 +147,7 @@ impl Batch {
         if self.bytes.capacity() - self.bytes.len() > self.bytes.len() / 8 {
             self.bytes.shrink_to_fit();
         }
-        Records { room, link, received_us, bytes: self.bytes.into(), spans: self.spans.into() }
+        Records { room, link, received_us, bytes: self.bytes.into(), spans: Arc::new(self.spans) }
     }
 }
 
@@ -161,7 +161,7 @@ pub struct Records {
     /// When it was heard, in microseconds since the Unix epoch.
     pub received_us: i64,
     bytes: Bytes,
-    spans: Arc<[Span]>,
+    spans: Arc<Vec<Span>>,
 }
 
 impl Records {
@@ -197,7 +197,7 @@ impl Records {
 
     /// Bytes that this keeps in memory, for queues that are bounded in bytes.
     pub fn size_bytes(&self) -> usize {
-        size_of::<Self>() + self.bytes.len() + size_of_val(&*self.spans)
+        size_of::<Self>() + self.bytes.len() + self.spans.capacity() * size_of::<Span>()
     }
 
     /// The same without the messages that `keep` turns down; it is asked for each, in order. Control stays.
@@ -207,7 +207,7 @@ impl Records {
         let kept: Vec<Span> =
             spans.filter(|span| span.control || keep(&self.bytes[span.start as usize..span.end as usize])).collect();
         if kept.len() < self.spans.len() {
-            self.spans = kept.into();
+            self.spans = Arc::new(kept);
         }
         self
     }

@@ -28,7 +28,7 @@ pub(crate) fn make_room(rooms: usize, links: usize, printer: &mut Printer) {
 
 /// Raises the soft limit to the hard one. Gives what it is then; `None` if there is none, or the system does not say.
 #[cfg(unix)]
-fn raise() -> Option<u64> {
+pub(crate) fn raise() -> Option<u64> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
@@ -40,6 +40,6 @@ fn raise() -> Option<u64> {
 }
 
 #[cfg(not(unix))]
-fn raise() -> Option<u64> {
+pub(crate) fn raise() -> Option<u64> {
     None
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use danmu_sim::{Config, Simulator};
 
+use crate::files;
 use crate::printer::Printer;
 use crate::signal::Stop;
 
@@ -61,6 +62,8 @@ impl Listen {
         if !self.is_given() {
             config.listen = vec![DEFAULT_ADDRESS];
         }
+        // Each client is an open file.
+        files::raise();
         let simulator = Simulator::start(config)?;
         #[cfg(feature = "tls")]
         if let (Some(path), Some(pem)) = (&self.tls.ca_out, simulator.ca_pem()) {

@@ -32,17 +32,20 @@ pub(crate) enum Kind {
     Bare,
     /// [`Rooms`]: links on a thread of their own, and a subscriber on another.
     Rooms,
+    /// The same, with a subscriber that gathers, as that of `danmu record` does.
+    Gather,
     /// [`Room`]: links and their subscriber as tasks of one thread.
     Stream,
 }
 
 impl Kind {
-    const ALL: [Self; 3] = [Self::Bare, Self::Rooms, Self::Stream];
+    const ALL: [Self; 4] = [Self::Bare, Self::Rooms, Self::Gather, Self::Stream];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Bare => "bare mio",
             Self::Rooms => "Rooms",
+            Self::Gather => "gathering",
             Self::Stream => "Room",
         }
     }
@@ -76,9 +79,10 @@ impl Tally {
     }
 
     /// Takes what one read of one link gave.
-    pub(crate) fn hear<'p>(&self, payloads: impl Iterator<Item = &'p [u8]>) {
+    pub(crate) fn hear(&self, payloads: impl Iterator<Item: AsRef<[u8]>>) {
         let mut seen = self.seen();
         for payload in payloads {
+            let payload = payload.as_ref();
             black_box(&Message::read(payload));
             seen.messages += 1;
             if let Some(sent_ns) = sent_ns(payload) {
@@ -128,7 +132,8 @@ pub(crate) fn main(arguments: &[String]) {
     let listener = tally.clone();
     thread::spawn(move || match kind {
         Kind::Bare => bare::run(rooms, &urls, &listener),
-        Kind::Rooms => run_rooms(rooms, &urls, &listener),
+        Kind::Rooms => run_rooms(rooms, &urls, Duration::ZERO, &listener),
+        Kind::Gather => run_rooms(rooms, &urls, Duration::from_millis(10), &listener),
         Kind::Stream => run_streams(rooms, &urls, &listener),
     });
     // Until the parent is gone.
@@ -152,19 +157,15 @@ fn room(number: usize) -> RoomId {
 fn take(event: &Event, tally: &Tally) {
     match event {
         Event::Joined { .. } => tally.joined(),
-        Event::Records(records) => {
-            let records: Vec<_> = records.messages().collect();
-            tally.hear(records.iter().map(|record| &*record.payload));
-        }
+        Event::Records(records) => tally.hear(records.messages().map(|record| record.payload)),
         Event::Lost { reason, .. } => panic!("a link was lost: {reason}"),
         _ => {}
     }
 }
 
-fn run_rooms(count: usize, urls: &[String], tally: &Tally) {
-    // A link goes to the best server, which is the first: so each server has rooms of its own.
+fn run_rooms(count: usize, urls: &[String], gather: Duration, tally: &Tally) {
     let mut all = Rooms::start(config(urls), 1).unwrap();
-    let mut events = all.subscribe(Overflow::Wait);
+    let mut events = all.subscribe(Overflow::Wait).gather(gather);
     (1..=count).for_each(|number| _ = all.add(room(number)));
     while let Ok(event) = events.wait(Duration::from_secs(3600)) {
         take(&event, tally);

@@ -72,7 +72,7 @@ fn beside_bare(size: Size, rate: u32, report: &mut Report) {
 }
 
 fn flooded(size: Size, report: &mut Report) {
-    let tape = Arc::new(Tape::new(1000, true));
+    let tape = Tape::new(FLOOD_BURST as usize, true);
     let (mut calm, mut loud) = (Vec::new(), Vec::new());
     for _ in 0..size.rounds {
         for (flood, medians) in [(None, &mut calm), (Some(&tape), &mut loud)] {
@@ -87,7 +87,7 @@ fn flooded(size: Size, report: &mut Report) {
 }
 
 /// What a client sees of `rate` timed messages a second, and of a room more that is flooded, if there is a tape for it.
-fn listen(kind: Kind, size: Size, rate: u32, flood: Option<&Arc<Tape>>) -> Told {
+fn listen(kind: Kind, size: Size, rate: u32, flood: Option<&Tape>) -> Told {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let url = format!("tcp://{}", listener.local_addr().unwrap());
     let rooms = size.rooms + usize::from(flood.is_some());
@@ -102,7 +102,7 @@ fn listen(kind: Kind, size: Size, rate: u32, flood: Option<&Arc<Tape>>) -> Told 
     let mut client = Client::start(kind, rooms, &[url]);
     let mut links = door.join().unwrap();
     let over = Arc::new(AtomicBool::new(false));
-    let flood = flood.map(|tape| hail(links.pop().unwrap(), Arc::clone(tape), &over));
+    let flood = flood.map(|tape| hail(links.pop().unwrap(), tape.clone(), &over));
     let talk = talk(links, rate, &over);
     thread::sleep(size.time / 4);
     client.ask();
@@ -126,11 +126,10 @@ fn talk(mut links: Vec<TcpStream>, rate: u32, over: &Arc<AtomicBool>) -> JoinHan
     })
 }
 
-/// Floods one room.
-fn hail(mut link: TcpStream, tape: Arc<Tape>, over: &Arc<AtomicBool>) -> JoinHandle<()> {
-    let parts = tape.parts(FLOOD_BURST as usize);
+/// Floods one room with whole laps of the tape.
+fn hail(mut link: TcpStream, mut tape: Tape, over: &Arc<AtomicBool>) -> JoinHandle<()> {
     pace(FLOOD, FLOOD_BURST, over, move |said| {
-        let _ = link.write_all(&parts[said as usize % parts.len()]);
+        let _ = link.write_all(tape.lap(said));
     })
 }
 

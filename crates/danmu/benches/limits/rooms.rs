@@ -7,7 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::client::{Client, Kind, ratio};
-use crate::measure::{Report, Target, anonymous_bytes, median, process_cpu};
+use crate::growth;
+use crate::measure::{Report, Target, anonymous_bytes, process_cpu};
 
 /// How much is measured.
 #[derive(Clone, Copy)]
@@ -36,6 +37,7 @@ const SETTLE: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(size: Size, report: &mut Report) {
     memory(size, report);
+    growth(size);
     for &rate in size.rates {
         cpu(size, rate, report);
     }
@@ -49,14 +51,12 @@ fn memory(size: Size, report: &mut Report) {
     for &rooms in size.rooms {
         let bytes = idle_bytes(&server, rooms);
         let each = bytes.saturating_sub(none) as f64 / rooms as f64 / 1024.0;
-        last = (each, bytes as f64 / (1 << 20) as f64);
+        last = (each, bytes as f64 / f64::from(1 << 20));
         println!("rooms, idle: {rooms:>6} take {:>6.2} MiB, {each:>6.2} KiB a link", last.1);
     }
-    if size.rounds > 1 {
-        let rooms = size.most();
-        report.target(&format!("rooms: memory of an idle link, {rooms} rooms"), Target::AtMost(2.0), last.0, "KiB");
-        report.target(&format!("rooms: memory in all, {rooms} idle rooms"), Target::AtMost(64.0), last.1, "MiB");
-    }
+    let rooms = size.most();
+    report.target(&format!("rooms: memory of an idle link, {rooms} rooms"), Target::AtMost(2.0), last.0, "KiB");
+    report.target(&format!("rooms: memory in all, {rooms} idle rooms"), Target::AtMost(64.0), last.1, "MiB");
 }
 
 fn idle_bytes(server: &Simulator, rooms: usize) -> u64 {
@@ -67,34 +67,45 @@ fn idle_bytes(server: &Simulator, rooms: usize) -> u64 {
     bytes
 }
 
+/// CPU time a second, of more and more rooms that say a message a second.
+fn growth(size: Size) {
+    for &rooms in size.rooms {
+        let (each_us, per_second) = cost(Kind::Gather, rooms, 1.0, size.time);
+        let ms = each_us * per_second / 1e3;
+        println!("rooms, {rooms:>6} at 1/s: {ms:>6.1} ms CPU a second");
+        growth::note("rooms", "", rooms as f64, ms);
+    }
+}
+
 fn cpu(size: Size, rate: f64, report: &mut Report) {
     let rooms = size.most();
-    let (mut ours, mut bare) = (Vec::new(), Vec::new());
+    let (mut ours, mut bare, mut prompt) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..size.rounds {
-        for (kind, costs) in [(Kind::Rooms, &mut ours), (Kind::Bare, &mut bare)] {
-            let (each, per_second) = cost(kind, size, rate);
+        for (kind, costs) in [(Kind::Gather, &mut ours), (Kind::Bare, &mut bare), (Kind::Rooms, &mut prompt)] {
+            let (each, per_second) = cost(kind, rooms, rate, size.time);
             println!(
-                "rooms, {rooms} at {rate}/s: {:<8} {each:>6.2} µs CPU a message, {per_second:>7.0}/s",
+                "rooms, {rooms} at {rate}/s: {:<9} {each:>6.2} µs CPU a message, {per_second:>7.0}/s",
                 kind.name()
             );
             costs.push(each);
         }
     }
-    println!("rooms, {rooms} at {rate}/s: ours {:.2} µs, bare {:.2} µs", median(ours.clone()), median(bare.clone()));
+    let prompt = ratio(&prompt, &bare);
+    println!("rooms, {rooms} at {rate}/s: a subscriber that wakes up for every event takes {prompt:.2} times bare mio");
     let what = format!("rooms: CPU of bare mio, {rooms} at {rate} messages/s");
     report.target(&what, Target::AtMost(1.5), ratio(&ours, &bare), "×");
 }
 
 /// Microseconds of CPU time a message, and messages a second.
-fn cost(kind: Kind, size: Size, rate: f64) -> (f64, f64) {
+fn cost(kind: Kind, rooms: usize, rate: f64, time: Duration) -> (f64, f64) {
     let server = Simulator::start(rate);
-    let mut client = Client::start(kind, size.most(), &server.urls);
+    let mut client = Client::start(kind, rooms, &server.urls);
     thread::sleep(SETTLE);
     let before = (process_cpu(client.pid()), client.ask().messages);
-    thread::sleep(size.time);
+    thread::sleep(time);
     let (cpu, messages) = (process_cpu(client.pid()) - before.0, client.ask().messages - before.1);
     client.end();
-    (cpu.as_secs_f64() * 1e6 / messages as f64, messages as f64 / size.time.as_secs_f64())
+    (cpu.as_secs_f64() * 1e6 / messages as f64, messages as f64 / time.as_secs_f64())
 }
 
 /// `danmu simulate`.

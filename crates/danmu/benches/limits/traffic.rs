@@ -55,20 +55,6 @@ impl Tape {
         &self.wire
     }
 
-    /// The packets in parts, each of so many messages but the last.
-    pub(crate) fn parts(&self, messages: usize) -> Vec<Vec<u8>> {
-        let mut parts = Vec::new();
-        let mut said = 0;
-        self.payloads(|payload| {
-            if said % messages == 0 {
-                parts.push(Vec::new());
-            }
-            said += 1;
-            packet::encode(Side::Server, payload, parts.last_mut().unwrap());
-        });
-        parts
-    }
-
     /// The payloads, one after the other.
     pub(crate) fn payloads(&self, each: impl FnMut(&[u8])) {
         PacketDecoder::new(Side::Server).read(&self.wire, each).unwrap();
