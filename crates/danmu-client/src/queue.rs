@@ -571,6 +571,33 @@ mod tests {
         }
     }
 
+    #[test]
+    fn one_who_gathers_wakes_up_for_all_that_came_or_when_much_waits_or_at_the_end() {
+        const LONG: Duration = Duration::from_secs(60);
+        const NAP: Duration = Duration::from_millis(100);
+        // In each case, what is put in after the first event, and whether the end comes then.
+        for (more, ends) in [(&["1"; 3][..], false), (&["x"; 3000], false), (&[], true)] {
+            let hub = Hub::default();
+            let naps = more.len() == 3;
+            let mut events = hub.subscribe(Overflow::Wait, 1 << 20).gather(if naps { NAP } else { LONG });
+            let begun = Instant::now();
+            let reader = std::thread::spawn(move || {
+                assert_eq!(payload(events.wait(LONG)), "0");
+                let taken = begun.elapsed();
+                // What came meanwhile is there at once.
+                (taken, std::iter::from_fn(|| events.wait(Duration::ZERO).ok()).count())
+            });
+            std::thread::sleep(SOON);
+            hub.offer(&records("0"));
+            std::thread::sleep(SOON);
+            more.iter().for_each(|payload| hub.offer(&records(payload)));
+            let _hub = (!ends).then_some(hub);
+            let (taken, there) = reader.join().unwrap();
+            assert_eq!(taken >= NAP, naps, "{} events after {taken:?}", more.len());
+            assert!(if naps { there == 3 } else { there > 0 || ends }, "{there} of {}", more.len());
+        }
+    }
+
     #[tokio::test]
     async fn a_subscriber_that_waits_is_woken_by_the_first_event_and_by_the_end() {
         let hub = Hub::default();
