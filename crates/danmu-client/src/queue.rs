@@ -246,7 +246,7 @@ impl Queue {
         let tell = match state.waits {
             Waits::No => false,
             Waits::Next => true,
-            Waits::More => state.ended || state.bytes >= self.limit_bytes / GATHERED,
+            Waits::More => self.is_enough(&state),
         };
         let waker = state.waker.take();
         drop(state);
@@ -256,6 +256,11 @@ impl Queue {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    /// Whether one who gathers need not wait for more.
+    fn is_enough(&self, state: &State) -> bool {
+        state.ended || state.bytes >= self.limit_bytes / GATHERED
     }
 
     /// Waits to be woken, at most for `time`.
@@ -336,6 +341,7 @@ impl Events {
     /// The next event, for threads without a runtime. Waits for it at most `patience`.
     pub fn wait(&mut self, patience: Duration) -> Result<Event, NoEvent> {
         let until = Instant::now().checked_add(patience);
+        let left = || until.map_or(patience, |until| until.saturating_duration_since(Instant::now()));
         let mut state = self.queue.lock();
         loop {
             if let Some(event) = self.queue.pop(&mut state) {
@@ -344,13 +350,13 @@ impl Events {
             if state.ended {
                 return Err(NoEvent::Ended);
             }
-            let left = until.map_or(patience, |until| until.saturating_duration_since(Instant::now()));
-            if left.is_zero() {
+            if left().is_zero() {
                 return Err(NoEvent::TimedOut);
             }
-            state = self.queue.sleep(state, Waits::Next, left);
-            if !state.events.is_empty() && !self.gather.is_zero() {
-                state = self.queue.sleep(state, Waits::More, self.gather.min(left));
+            state = self.queue.sleep(state, Waits::Next, left());
+            let gather = self.gather.min(left());
+            if !gather.is_zero() && !state.events.is_empty() && !self.queue.is_enough(&state) {
+                state = self.queue.sleep(state, Waits::More, gather);
             }
         }
     }
@@ -575,15 +581,17 @@ mod tests {
     fn one_who_gathers_wakes_up_for_all_that_came_or_when_much_waits_or_at_the_end() {
         const LONG: Duration = Duration::from_secs(60);
         const NAP: Duration = Duration::from_millis(500);
-        // In each case, what is put in after the first event, and whether the end comes then.
-        for (more, ends) in [(3, false), (3000, false), (0, true)] {
+        // In each case, the first event, how many more there are, and whether the end comes then.
+        let large = "x".repeat(200_000);
+        for (first, more, ends) in [("0", 3, false), ("0", 3000, false), (&*large, 0, false), ("0", 0, true)] {
             let hub = Hub::default();
             let naps = more == 3;
             let mut events = hub.subscribe(Overflow::Wait, 1 << 20).gather(if naps { NAP } else { LONG });
             let queue = Arc::clone(&events.queue);
             let begun = Instant::now();
+            let expected = first.to_owned();
             let reader = std::thread::spawn(move || {
-                assert_eq!(payload(events.wait(LONG)), "0");
+                assert_eq!(payload(events.wait(LONG)), expected);
                 let taken = begun.elapsed();
                 // What came meanwhile is there at once.
                 (taken, std::iter::from_fn(|| events.wait(Duration::ZERO).ok()).count())
@@ -594,13 +602,13 @@ mod tests {
                 }
             };
             until(Waits::Next);
-            hub.offer(&records("0"));
+            hub.offer(&records(first));
             until(Waits::More);
             (0..more).for_each(|_| hub.offer(&records("x")));
             let _hub = (!ends).then_some(hub);
             let (taken, there) = reader.join().unwrap();
             assert_eq!(taken >= NAP, naps, "{more} events after {taken:?}");
-            assert!(if naps { there == 3 } else { there > 0 || ends }, "{there} of {more}");
+            assert!(if naps { there == 3 } else { there > 0 || more == 0 }, "{there} of {more}");
         }
     }
 

@@ -147,6 +147,9 @@ impl Batch {
         if self.bytes.capacity() - self.bytes.len() > self.bytes.len() / 8 {
             self.bytes.shrink_to_fit();
         }
+        if self.spans.capacity() > 4.max(2 * self.spans.len()) {
+            self.spans.shrink_to_fit();
+        }
         Records { room, link, received_us, bytes: self.bytes.into(), spans: Arc::new(self.spans) }
     }
 }
